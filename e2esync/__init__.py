@@ -1,0 +1,48 @@
+"""End-to-end encrypted file sync on your own bucket, which the provider cannot read.
+
+The library's surface: `seal` and `unseal` for one message or file, with the `Identity` that they
+need, and the `errors`. Names are loaded when they are first used, so that `import e2esync` is
+cheap.
+
+    >>> import e2esync
+    >>> alice, bob = e2esync.Identity.generate(), e2esync.Identity.generate()
+    >>> sealed = e2esync.seal(b"hello", [bob.public], sender=alice)
+    >>> e2esync.unseal(sealed, bob).data
+    b'hello'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # type checkers read it as True; importing `typing` for it would cost most of the time
+if TYPE_CHECKING:
+    from e2esync import errors
+    from e2esync.vault.identity import Identity, PublicIdentity
+    from e2esync.vault.message import Unsealed, seal, unseal
+
+__version__ = "0.1.0"
+__all__ = ["Identity", "PublicIdentity", "Unsealed", "__version__", "errors", "seal", "unseal"]
+
+_HOMES = {
+    "Identity": "e2esync.vault.identity",
+    "PublicIdentity": "e2esync.vault.identity",
+    "Unsealed": "e2esync.vault.message",
+    "seal": "e2esync.vault.message",
+    "unseal": "e2esync.vault.message",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    if name == "errors":
+        return import_module("e2esync.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'e2esync' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

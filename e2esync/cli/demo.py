@@ -1,0 +1,149 @@
+"""`demo`: a tour with two devices and a store in a scratch directory, by the same commands that anybody types."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from e2esync.cli import options as o
+from e2esync.cli.output import Output, counted, escape
+from e2esync.cli.session import Session
+from e2esync.errors import E2ESyncError
+
+_CONTENT = "The meeting is at noon, by the old oak.\n"
+_EDITED = _CONTENT + "Bring the maps.\n"
+_NAME = "meeting-notes.txt"
+_PROGRAM = (sys.executable, "-m", "e2esync")
+
+
+class DemoFailed(E2ESyncError):
+    """A step of the tour did not do what it should."""
+
+    code = "demo-failed"
+
+
+def demo(
+    json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
+) -> None:
+    """Take a short tour: two devices, one store, and what its provider sees."""
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    root = Path(tempfile.mkdtemp(prefix="e2esync-demo-"))
+    tour = _Tour(root, session.out)
+    tour.first_device()
+    tour.provider()
+    tour.second_device()
+    tour.edit()
+    tour.verify()
+    session.out.document(
+        "demo", directory=str(root), store=str(root / "store"), folders=[str(tour.laptop), str(tour.desktop)]
+    )
+    tour.say("That was it. Look around, then remove the directory in which everything lies:")
+    session.out.data(f"    {root}")
+
+
+class _Tour:
+    """The scratch directory and the way through it."""
+
+    def __init__(self, root: Path, out: Output) -> None:
+        self._root, self._out = root, out
+        self._store, self._words = root / "store", root / "recovery-words.txt"
+        self.laptop, self.desktop = root / "laptop" / "Sync", root / "desktop" / "Sync"
+
+    def first_device(self) -> None:
+        """Make a vault and push a file."""
+        self.say(
+            "A laptop sets up a vault. The store is a plain directory here; a bucket works the same. The 24"
+            " recovery words go to a file, since nobody may be there to write them down."
+        )
+        self._run("laptop", "setup", self._store, self.laptop, "--recovery-file", self._words)
+        (self.laptop / _NAME).write_text(_CONTENT)
+        self.say(f"It saves a file, {_NAME}, and pushes it.")
+        self._run("laptop", "push")
+
+    def provider(self) -> None:
+        """Look at the store with the provider's eyes."""
+        objects = sorted(path for path in self._store.rglob("*") if path.is_file())
+        self.say(
+            f"What does the provider see? {counted(len(objects), 'object')}, all names random or hashes:"
+        )
+        for path in objects:
+            name = str(path.relative_to(self._store))
+            self._out.data(f"    {name[:24]}…{name[-24:]}  {path.stat().st_size} bytes")
+        clear = [
+            word for word in (_NAME, _CONTENT.strip(), "noon", "meeting") if _found(objects, word.encode())
+        ]
+        if clear:
+            raise DemoFailed(
+                f"the store holds {clear[0]!r} in clear", why="it should be sealed", fix="report this"
+            )
+        self.say(
+            f"Searched all of it for the file's name and for its words: not one is there ({_NAME!r}, 'noon', …)."
+        )
+
+    def second_device(self) -> None:
+        """Join from the words, and pull."""
+        self.say("A desktop joins with nothing but the address and the recovery words, and pulls.")
+        self._run("desktop", "join", self._store, self.desktop, "--recovery-file", self._words)
+        self._run("desktop", "pull")
+        self._expect(self.desktop, _CONTENT)
+
+    def edit(self) -> None:
+        """Edit on one device, and bring it to the other."""
+        self.say("The desktop adds a line and pushes; the laptop pulls.")
+        (self.desktop / _NAME).write_text(_EDITED)
+        self._run("desktop", "push")
+        self._run("laptop", "pull")
+        self._expect(self.laptop, _EDITED)
+        self.say("How is the file stored, and whose public key opens it?")
+        self._run("laptop", "inspect", self.laptop / _NAME)
+
+    def verify(self) -> None:
+        """Check every byte of the store."""
+        self.say("The laptop reads the whole store again, and checks every byte of it.")
+        self._run("laptop", "verify", "--deep")
+
+    def say(self, text: str) -> None:
+        """Explain."""
+        self._out.data()
+        for line in textwrap.wrap(text, 98):
+            self._out.data(escape(line))
+
+    def _expect(self, folder: Path, content: str) -> None:
+        shown = (folder / _NAME).read_text()
+        if shown != content:
+            raise DemoFailed(f"{folder / _NAME} does not hold what was pushed", why=shown, fix="report this")
+        self._out.data(f"    {folder.parent.name}: {shown.splitlines()[-1]}")
+
+    def _run(self, device: str, *arguments: str | Path) -> None:
+        """Run a command as one of the devices, and show it with its output."""
+        shown = " ".join(str(argument).replace(f"{self._root}/", "") for argument in arguments)
+        self._out.data(f"  {device}$ e2esync {shown}")
+        done = subprocess.run(  # noqa: S603 - ourselves
+            [*_PROGRAM, *map(str, arguments)],
+            env=self._environment(device),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in done.stdout.splitlines():
+            self._out.data(f"    {line.replace(f'{self._root}/', '')}")
+        if done.returncode:
+            raise DemoFailed(
+                f"e2esync {shown} ended with {done.returncode}",
+                why=done.stderr.strip() or "it said nothing",
+                fix="e2esync doctor",
+            )
+
+    def _environment(self, device: str) -> dict[str, str]:
+        """Return our own environment, but for what would change the device or its output."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("E2ESYNC_")}
+        return {**kept, "E2ESYNC_HOME": str(self._root / device / "home"), "E2ESYNC_DEVICE_NAME": device}
+
+
+def _found(objects: list[Path], needle: bytes) -> bool:
+    return any(needle in path.read_bytes() or needle in bytes(path) for path in objects)

@@ -1,0 +1,75 @@
+"""The texts of `help TOPIC`."""
+
+from __future__ import annotations
+
+TOPICS = {
+    "environment": """\
+E2ESYNC_HOME=DIR         everything of one device under DIR: config.toml, keys, state, the embedded
+                         store. One value is one device. Without it: the platform's directories.
+E2ESYNC_<OPTION>         every option by its name: E2ESYNC_JSON=1, E2ESYNC_NO_INPUT=1, E2ESYNC_YES=1,
+                         E2ESYNC_RECOVERY_FILE, E2ESYNC_ENDPOINT_URL, E2ESYNC_PROFILE, E2ESYNC_REGION, …
+                         Not --accept-risk: a risk is accepted where it is run.
+E2ESYNC_PASSPHRASE_FILE, E2ESYNC_PASSPHRASE_COMMAND
+                         where the passphrase of the key store comes from
+E2ESYNC_DEBUG=1          show tracebacks
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL_S3
+                         and the rest of the usual AWS chain; credentials are never stored by e2esync
+NO_COLOR, TERM=dumb      no colours and no bars, as --plain
+""",
+    "exit-codes": """\
+  0   ok; also "nothing changed" after you said no
+  1   other
+  2   usage; mistyped words; a vault is there already
+  3   finished, some files failed (listed)
+  4   needs you: conflicts, guards, a full local disk
+  5   no vault of yours here; locked; refused credentials (401, 403)
+  6   integrity: bad object, rollback, fork, wiped or replaced store
+  7   temporary: network, 5xx, throttling
+  8   the store or its owner refuses for good: no bucket, wrong region, not S3, TLS, clock skew,
+      store full, newer format
+  9   safety stop by a local guard
+ 10   daemon not running
+ 11   busy: another process has the folder
+130   cancelled
+""",
+    "json": """\
+--json prints one document {"schema": 1, "kind": "…", …}; push and pull print JSON lines, each with
+"schema" and "type", the summary last. An error is the last line:
+{"schema": 1, "kind": "error", "code": "…", "exit": n, "error": "…", "why": "…", "fix": "…"}
+
+Times are RFC 3339 in UTC, sizes are bytes. A path that is not UTF-8 is there twice: "path" with
+replacements, and "path_b64". stdout is data; progress, warnings and errors go to stderr.
+Unknown exit codes are failures. New keys may be added; none is renamed.
+""",
+    "ignore": """\
+`.e2esyncignore` in the folder names what is not synced, in the syntax of .gitignore. It is itself
+synced, so that all devices agree. Rules come with a later version; until then everything is synced
+but `.e2esync/`, the folder's own directory.
+""",
+    "policy": """\
+A key for one vault has to read, write, list and delete under its prefix, and nothing else. For AWS:
+
+  {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::BUCKET",
+     "Condition": {"StringLike": {"s3:prefix": ["PREFIX/*"]}}},
+    {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+     "Resource": "arn:aws:s3:::BUCKET/PREFIX/*"}]}
+
+`e2esync doctor --store` tries all of it.
+""",
+    "threats": """\
+The store is taken for an enemy: it may read, change, drop, replay and reorder everything. It learns
+the number and padded sizes of objects, and when each device reads and writes; not names, contents,
+folder structure, permissions or times. Whatever comes back is checked before it is written; a
+changed or older state ends the command with exit code 6 and leaves your files as they are. Nothing
+here is deleted because something is missing there.
+
+Not protected: a device that somebody else controls; a store that refuses to serve; a brand new
+device, which has no memory of what is newest. SECURITY.md has every promise word for word.
+""",
+    "format": """\
+docs/format.md fixes every byte that is stored, so that a second program can read your data without
+this one; docs/wordlist-english.txt is the list that the recovery words come from. A copy of the
+store and the words are enough: e2esync decrypt --offline STORE_COPY DEST
+""",
+}

@@ -1,0 +1,132 @@
+"""Bring contents of files from the store into temporary files, verified while they are written (format §7).
+
+Files of one chunk go in the order in which their chunks lie in packs, so that each pack is read
+once; the others one by one. Nothing of this is visible in the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from e2esync.adapters.catalogue import KnownChunk, Location
+from e2esync.adapters.files import StagedFile
+from e2esync.adapters.state import Step
+from e2esync.engine.blobs import BlobReader
+from e2esync.engine.fetch import refresh
+from e2esync.engine.plan import unpack_key
+from e2esync.engine.ranges import Want, plan, read
+from e2esync.engine.vault import SyncedFolder
+from e2esync.errors import BadObject, MissingObject
+from e2esync.tree.lists import Reference
+from e2esync.tree.values import FileContent, WrappedKey
+
+BATCH = 1000  # chunks
+SPARSE_FROM = 1 << 20  # bytes; below, looking for zeros costs more than it saves
+
+Stage = Callable[[int, bool], StagedFile]  # size, sparse -> a new temporary file
+
+
+class Downloader:
+    """Turns contents into complete temporary files."""
+
+    def __init__(self, vault: SyncedFolder, stage: Stage) -> None:
+        self._vault = vault
+        self._stage = stage
+        self._known: list[KnownChunk] = []
+        self._reader = BlobReader(vault, partial(refresh, vault))
+        self._last: tuple[tuple[bytes, bytes], bytes] | None = (
+            None  # last chunk opened: runs of zeros repeat it
+        )
+
+    def singles(self, steps: Iterable[Step]) -> Iterator[tuple[Step, StagedFile]]:
+        """Yield step and temporary file for files of one chunk, which come in the order of packs."""
+        waiting: dict[bytes, Step] = {}
+
+        def wants() -> Iterator[Want]:
+            for step in steps:
+                assert step.pack is not None
+                assert step.chunk is not None
+                waiting[step.node] = step
+                location = Location(step.pack, step.start or 0, step.length or 0, b"")
+                yield Want(step.node, Reference(0, step.chunk, step.size), location)
+
+        for want, sealed in self._sealed(wants()):
+            step = waiting.pop(want.node)
+            chunk = self._open(unpack_key(step.key or b""), want.reference, sealed)
+            if self._vault.cipher.content_hash(chunk) != step.digest:
+                raise BadObject("a file's content is not the one that was signed")
+            self._remember(step.digest, want.reference, unpack_key(step.key or b""))
+            yield step, self._write(step.size, iter((chunk,)))
+        self.flush()
+
+    def whole(self, content: FileContent) -> StagedFile:
+        """Return the temporary file of any content."""
+        return self._write(content.size, self.chunks(content))
+
+    def _write(self, size: int, chunks: Iterator[bytes]) -> StagedFile:
+        file = self._stage(size, size >= SPARSE_FROM)
+        try:
+            for chunk in chunks:
+                file.write(chunk)
+        except BaseException:
+            file.discard()
+            raise
+        return file
+
+    def chunks(self, content: FileContent) -> Iterator[bytes]:
+        """Yield the verified chunks of a file in order; its end is an error if the whole is not what was signed."""
+        hasher, size = self._vault.cipher.content_hasher(), 0
+        for want, sealed in self._sealed(self._wants(content)):
+            if not 0 <= want.reference.key < len(content.keys):
+                raise BadObject("a file names a key that it does not list")
+            chunk = self._open(content.keys[want.reference.key], want.reference, sealed)
+            hasher.update(chunk)
+            size += len(chunk)
+            content_hash = self._vault.cipher.content_hash(chunk)
+            self._remember(content_hash, want.reference, content.keys[want.reference.key])
+            yield chunk
+        self.flush()
+        if hasher.digest() != content.hash or size != content.size:
+            raise BadObject("a file's content is not the one that was signed")
+
+    def _remember(self, content_hash: bytes, reference: Reference, key: WrappedKey) -> None:
+        """Note a chunk that was opened and verified here: a copy of it need not be sent."""
+        self._known.append(KnownChunk(content_hash, reference.id, reference.length, key))
+        if len(self._known) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Keep what was noted."""
+        self._vault.catalogue.remember(self._known)
+        self._known = []
+
+    def _wants(self, content: FileContent) -> Iterator[Want]:
+        for reference in self._reader.iterate(content):
+            places = self._vault.catalogue.find(reference.id)
+            if not places:
+                raise MissingObject("a part of a file is in no index of the store")
+            yield Want(b"", reference, places[0])
+
+    def _sealed(self, wants: Iterable[Want]) -> Iterator[tuple[Want, bytes | None]]:
+        for piece, content in read(self._vault, plan(wants)):
+            for want in piece.wants:
+                if content is None:
+                    yield want, None
+                    continue
+                offset = want.location.start - piece.start
+                yield want, content[offset : offset + want.location.length]
+
+    def _open(self, key: WrappedKey, reference: Reference, sealed: bytes | None) -> bytes:
+        """Return a chunk; where it is not what it should be, every other place is tried."""
+        name = (key.wrapped, reference.id)
+        if self._last is not None and self._last[0] == name:
+            return self._last[1]
+        try:
+            if sealed is None:
+                raise BadObject("a pack is not in the store")
+            chunk = self._vault.cipher.file_key(key).open(reference, sealed)
+        except BadObject:
+            chunk = self._reader.chunk(key, reference)
+        self._last = name, chunk
+        return chunk

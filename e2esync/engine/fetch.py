@@ -1,0 +1,259 @@
+"""From heads in the store to a joined tree in the state: accept, read whole, check, then join (format §8).
+
+Nothing of the user's folder is touched here. What was accepted is durable before anything is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from e2esync.adapters.state import Incoming
+from e2esync.crypto.secrets import EpochKey
+from e2esync.engine.blobs import BlobReader
+from e2esync.engine.check import check_hangs, check_value
+from e2esync.engine.joined import load_context, load_seen, save_context, save_seen
+from e2esync.engine.own import Listed, list_heads
+from e2esync.engine.vault import OpenVault, SyncedFolder
+from e2esync.errors import BadObject, Fork, MissingObject, StoreWiped
+from e2esync.format import names
+from e2esync.format.cbor import encode
+from e2esync.format.history import descend, locate
+from e2esync.format.index import Group
+from e2esync.merge.view import place_of
+from e2esync.model.store import ObjectNotFound
+from e2esync.tree.compare import compare
+from e2esync.tree.keys import Kind, kind_of
+from e2esync.tree.pagecodec import page_value
+from e2esync.tree.pages import Page, Root, update
+from e2esync.vault.cipher import BlobKind
+from e2esync.vault.heads import Head, open_head
+from e2esync.vault.indexes import open_index
+from e2esync.vault.trust import NOTHING, Trusted, accept, needed, newest
+
+BATCH = 1000
+TRUSTED = "trusted"
+
+
+def fetch(vault: SyncedFolder, listed: Listed) -> int:
+    """Join the newest state of the vault, if it is not joined yet; return how many nodes changed."""
+    heads = read_heads(vault, listed)
+    try:
+        return _accept_and_join(vault, heads, listed)
+    except (
+        MissingObject
+    ):  # maybe its device has folded it away meanwhile, and the newest index names another place
+        listed = list_heads(vault)
+        return _accept_and_join(vault, read_heads(vault, listed), listed)
+
+
+def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> int:
+    with vault.state.transaction():
+        trusted = accept_heads(vault, heads)
+        check_contexts(vault, heads)
+        chosen = choose(vault, heads)
+        changed = 0 if chosen is None else join(vault, chosen, heads)
+        vault.state.set(TRUSTED, trusted.encode())
+        save_seen(vault.state, {device: info.etag for device, info in listed.items()})
+    return changed
+
+
+def read_heads(vault: SyncedFolder, listed: Listed) -> list[Head]:
+    """Return every head of another device; those that did not move since are not read again."""
+    seen = load_seen(vault.state)
+    heads = []
+    for device, info in sorted(listed.items()):
+        if device == vault.device.id:
+            continue
+        content = vault.state.get(_cached(device)) if seen.get(device) == info.etag else None
+        heads.append(read_head(vault, device, content))
+    return heads
+
+
+def read_head(vault: SyncedFolder, device: bytes, content: bytes | None = None) -> Head:
+    """Return the head of a device, from the store if it is not at hand."""
+    if content is None:
+        try:
+            content = vault.store.get(names.head(vault.vault_id, device), length=names.Kind.HEAD.most_bytes)
+        except ObjectNotFound:
+            raise MissingObject("the store lists a device's head and does not have it") from None
+    head = open_head(
+        content, device.hex(), vault_id=vault.vault_id, membership=vault.membership, keyring=vault.keyring
+    )
+    vault.state.set(_cached(device), content)  # only what verifies is kept
+    return head
+
+
+def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Trusted:
+    """Return what is trusted once these heads are; refuse whatever goes back."""
+    data = vault.state.get(TRUSTED)
+    trusted = Trusted.decode(data) if data is not None else NOTHING
+    if trusted.heads and not heads:
+        raise StoreWiped(
+            "the store has lost every other device's data",
+            why="it was emptied or replaced; nothing on this disk was touched",
+            fix="look at the store; pull again once it is as it was",
+        )
+    old = {
+        lookup.head.device: old_hash(vault, lookup.head, lookup.sequence, heads)
+        for lookup in needed(trusted, heads)
+    }
+    return accept(
+        trusted,
+        heads,
+        present=[head.device for head in heads],
+        membership=vault.membership,
+        old_hashes=old,
+    )
+
+
+def check_contexts(vault: SyncedFolder, heads: list[Head]) -> None:
+    """See that what each head claims to have seen was written: a claim in advance would swallow later work.
+
+    Raises:
+        Rollback: The store holds back what another device has seen.
+        Fork: A head has seen another history than the store shows.
+    """
+    by_device = {head.device: head for head in own_heads(vault, heads)}
+    for head in by_device.values():
+        for device, (sequence, digest) in head.context.items():
+            other = by_device.get(device)
+            if other is None or other.sequence < sequence:
+                continue  # `newest` says so
+            seen = other.hash if other.sequence == sequence else old_hash(vault, other, sequence, heads)
+            if seen != digest:
+                raise Fork(
+                    f"the device {head.device_name!r} has seen another history of {other.device_name!r} than the store shows",
+                    why="the store has shown different states to different devices",
+                )
+
+
+def own_heads(vault: SyncedFolder, heads: list[Head]) -> list[Head]:
+    """Return these heads, and our own as we put it."""
+    content = vault.state.get("head")
+    return heads if content is None else [*heads, read_head(vault, vault.device.id, content)]
+
+
+def old_hash(vault: SyncedFolder, head: Head, sequence: int, heads: list[Head]) -> bytes:
+    """Return the hash that a head's history has for an earlier snapshot of its device."""
+    spot = locate(head.history, sequence)
+    if spot.level:
+        load_indexes(vault, heads)
+    reader = BlobReader(vault)
+    while spot.level:
+        spot = descend(spot, reader.history_page(spot.item))
+    return spot.item
+
+
+def choose(vault: SyncedFolder, heads: list[Head]) -> Head | None:
+    """Return the head whose state has to be joined; None if ours covers it already.
+
+    Raises:
+        Diverged: Devices, maybe this one, have written without seeing each other.
+    """
+    latest = newest(own_heads(vault, heads))
+    if latest is None or latest.device == vault.device.id:
+        return None
+    joined = load_context(vault.state).get(latest.device, (0, b""))
+    return latest if joined[0] < latest.sequence else None
+
+
+def join(vault: SyncedFolder, head: Head, heads: list[Head]) -> int:
+    """Take over the tree of a head that covers all others; return how many nodes changed.
+
+    Raises:
+        BadObject: The tree is not as the format has it; nothing is changed.
+    """
+    load_indexes(vault, heads)
+    state = vault.state
+    root = Root(*head.root) if head.root is not None else None
+    covered = {device: sequence for device, (sequence, _) in head.context.items()} | {
+        head.device: head.sequence
+    }
+    count = _stage(vault, root, covered)
+    state.apply_incoming()
+    _check_places(vault)
+    emit = partial(_page_id, vault)
+    if update(state, state.incoming_keys(), draw=vault.cipher.draw, emit=emit) != root:
+        raise BadObject("the pages of the tree are not cut as they should be")
+    context = dict(head.context) | {head.device: (head.sequence, head.hash)}
+    context.pop(vault.device.id, None)
+    save_context(state, context)
+    return count
+
+
+def _stage(vault: SyncedFolder, root: Root | None, covered: Mapping[bytes, int]) -> int:
+    """Put aside, checked, what the tree under `root` changes: it is compared whole before it counts."""
+    count, batch = 0, []
+    vault.state.clear_incoming()
+    for key, value in compare(vault.state, root, get=BlobReader(vault).tree_page):
+        count += 1
+        batch.append(_incoming(vault, key, value, covered))
+        if len(batch) >= BATCH:
+            vault.state.add_incoming(batch)
+            batch = []
+            vault.progress("compare", count, None)
+    vault.state.add_incoming(batch)
+    return count
+
+
+def _incoming(vault: SyncedFolder, key: bytes, value: bytes | None, covered: Mapping[bytes, int]) -> Incoming:
+    if value is None:
+        return Incoming(key, None, None, None, None)
+    entry = check_value(key, value, covered)
+    number = vault.cipher.directory_number(key) if kind_of(key) is Kind.DIRECTORY else None
+    parent, name = place_of(key, entry)
+    return Incoming(key, value, number, parent, name if entry.places else None)
+
+
+def _check_places(vault: SyncedFolder) -> None:
+    """Check that all that came, and all that stood in directories that went, stands in a directory."""
+    if vault.state.has_strays():
+        raise BadObject("a value of the tree stands in no directory")
+    for node in vault.state.incoming_moved_directories():
+        check_hangs(vault.state, node)
+
+
+def refresh(vault: SyncedFolder) -> None:
+    """Read the heads anew and take in their newest indexes: what is not where it was may have been folded."""
+    heads = read_heads(vault, list_heads(vault))
+    accept_heads(vault, heads)
+    load_indexes(vault, heads)
+
+
+def load_indexes(vault: SyncedFolder, heads: list[Head]) -> None:
+    """Take in the rows of every live index that is not here yet; of our own, if the catalogue was lost."""
+    for index_id in {index_id for head in own_heads(vault, heads) for index_id in head.live_indexes}:
+        if not vault.catalogue.is_loaded(index_id):
+            vault.catalogue.load(index_id, read_index(vault, index_id), now=vault.clock.now())
+
+
+def read_index(vault: OpenVault, index_id: bytes) -> Iterator[Group]:
+    """Yield the groups of an index in the store."""
+    try:
+        content = vault.store.get(names.index(vault.vault_id, index_id), length=names.Kind.INDEX.most_bytes)
+    except ObjectNotFound:
+        raise MissingObject("an index that a head lists is not in the store") from None
+    return open_index_here(vault, index_id, content)
+
+
+def open_index_here(vault: OpenVault, index_id: bytes, content: bytes) -> Iterator[Group]:
+    """Yield the groups of an index whose bytes are at hand."""
+    return open_index(
+        content, index_id, vault_id=vault.vault_id, key_of=lambda record: _key_of(vault, record)
+    )
+
+
+def _key_of(vault: OpenVault, record: bytes) -> EpochKey:
+    accepted = vault.membership.records.get(record)
+    if accepted is None or accepted.epoch not in vault.keyring.epochs:
+        raise BadObject("an index names a membership record that is not known")
+    return vault.keyring.epochs[accepted.epoch]
+
+
+def _page_id(vault: OpenVault, page: Page) -> bytes:
+    return vault.cipher.page_id(BlobKind.TREE_PAGE, encode(page_value(page)))
+
+
+def _cached(device: bytes) -> str:
+    return f"head {device.hex()}"

@@ -1,0 +1,110 @@
+"""From a changed tree to a head in the store: pages, packs, index, head, in that order (format §10).
+
+The head's bytes, the tree and the rows are committed locally in one transaction before the head is
+put; after an unknown outcome the same bytes are put again before anything else is done, so that a
+sequence number never serves two contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from e2esync.adapters.catalogue import LISTED, STORED
+from e2esync.engine import ownhead
+from e2esync.engine.fold import fold
+from e2esync.engine.joined import load_context
+from e2esync.engine.ownhead import LiveIndex, OwnHead
+from e2esync.engine.ownindex import put_index
+from e2esync.engine.upload import Uploader
+from e2esync.engine.vault import SyncedFolder
+from e2esync.format import names
+from e2esync.format.cbor import encode
+from e2esync.format.history import append
+from e2esync.tree.pagecodec import page_value
+from e2esync.tree.pages import Page, Root, update
+from e2esync.vault import heads
+from e2esync.vault.cipher import BlobKind
+
+
+def publish_tree(vault: SyncedFolder, uploader: Uploader, changed: Iterable[bytes]) -> Root | None:
+    """Store the pages of the tree that changed; return its root."""
+
+    def emit(page: Page) -> bytes:
+        return uploader.add_page(BlobKind.TREE_PAGE, encode(page_value(page)))
+
+    return update(vault.state, sorted(changed), draw=vault.cipher.draw, emit=emit)
+
+
+def publish_snapshot(vault: SyncedFolder, uploader: Uploader, root: Root | None) -> None:
+    """Store snapshot, packs and index; leave the head pending in the state's open transaction."""
+    own = ownhead.load(vault.state)
+    context = load_context(vault.state)
+    snapshot = heads.make_snapshot(
+        vault.device,
+        vault.vault_id,
+        sequence=own.sequence + 1,
+        previous=own.hash,
+        root=root,
+        context=context,
+        previous_context=own.context,
+        tip=vault.keyring.tip,
+        epoch=vault.keyring.current,
+        time=vault.clock.now(),
+    )
+    history = own.history
+    if own.hash is not None:
+        history, pages = append(history, own.hash, lambda body: vault.cipher.page_id(BlobKind.HISTORY, body))
+        for body in pages:
+            uploader.add_page(BlobKind.HISTORY, body)
+    uploader.add_snapshot(vault.cipher.snapshot_id(snapshot.hash), snapshot.record)
+    uploader.finish()
+    own = replace(
+        own,
+        sequence=own.sequence + 1,
+        hash=snapshot.hash,
+        revision=own.revision + 1,
+        history=history,
+        context=context,
+        root=root,
+        indexes=fold(vault, (*own.indexes, *store_index(vault))),
+    )
+    head = heads.make_head(
+        vault.device,
+        vault.keyring,
+        vault.vault_id,
+        snapshot=snapshot,
+        context=context,
+        history=history,
+        revision=own.revision,
+        live_indexes=tuple(index.id for index in own.indexes),
+        names=vault.names,
+    )
+    ownhead.save(vault.state, own)
+    vault.state.set(ownhead.PENDING, head)
+
+
+def store_index(vault: SyncedFolder) -> list[LiveIndex]:
+    """Store one index of all packs that no head lists yet; return it, if there is any."""
+    packs = [pack for pack, _, _ in vault.catalogue.packs(STORED)]
+    if not packs:
+        return []
+    return [put_index(vault, vault.catalogue.groups(packs))]
+
+
+def put_pending_head(vault: SyncedFolder) -> bool:
+    """Put a head that is committed here and may not be in the store; return whether there was one."""
+    head = vault.state.get(ownhead.PENDING)
+    if head is None:
+        return False
+    etag = vault.store.put(names.head(vault.vault_id, vault.device.id), head)
+    with vault.state.transaction():
+        own = replace(ownhead.load(vault.state), etag=etag)
+        ownhead.save(vault.state, own)
+        vault.state.set("head", head)
+        vault.state.set(ownhead.PENDING, None)
+    vault.catalogue.set_state([pack for pack, _, _ in vault.catalogue.packs(STORED)], LISTED)
+    return True
+
+
+__all__ = ["OwnHead", "publish_snapshot", "publish_tree", "put_pending_head"]

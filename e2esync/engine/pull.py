@@ -1,0 +1,43 @@
+"""`pull`: fetch → join → apply. Never publishes."""
+
+from __future__ import annotations
+
+from e2esync.engine.apply import apply
+from e2esync.engine.fetch import fetch
+from e2esync.engine.marker import check_marker
+from e2esync.engine.own import see_own_head
+from e2esync.engine.preview import pull_actions
+from e2esync.engine.publish import put_pending_head
+from e2esync.engine.vault import Summary, SyncedFolder
+
+
+class _OnlyLooked(Exception):
+    """Ends the transaction of a dry run."""
+
+
+def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
+    """Bring the folder to the newest state of the vault; `dry_run` only says what would be.
+
+    A local file that is not what was last seen is never overwritten or removed, but listed.
+
+    Raises:
+        IntegrityError: Something in the store fails verification; nothing was changed.
+        Diverged: Devices have written without seeing each other; nothing was changed.
+        DiskFull: There is no room here; nothing was changed.
+        SafetyStop: The folder is not the one that is synced here.
+    """
+    summary = Summary()
+    check_marker(vault)
+    put_pending_head(vault)
+    listed = see_own_head(vault)
+    if dry_run:
+        try:
+            with vault.state.transaction():
+                fetch(vault, listed)
+                summary.actions = pull_actions(vault)
+                raise _OnlyLooked
+        except _OnlyLooked:
+            return summary
+    fetch(vault, listed)
+    apply(vault, summary)
+    return summary

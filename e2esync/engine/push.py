@@ -1,0 +1,48 @@
+"""`push`: scan → write → publish. Never touches the folder."""
+
+from __future__ import annotations
+
+from e2esync.engine import ownhead
+from e2esync.engine.content import ContentStore
+from e2esync.engine.local import LocalWriter
+from e2esync.engine.marker import check_marker
+from e2esync.engine.own import see_own_head
+from e2esync.engine.preview import push_actions
+from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
+from e2esync.engine.scan import scan
+from e2esync.engine.sweep import sweep
+from e2esync.engine.upload import Uploader
+from e2esync.engine.vault import Summary, SyncedFolder
+from e2esync.merge.write import Writer
+
+
+def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
+    """Store what changed in the folder and publish it; `dry_run` only says what would be.
+
+    Raises:
+        StoreUnavailable, StoreRefused, NoAccess: The store; what was stored is not sent twice.
+        SafetyStop: The folder is not the one that is synced here.
+    """
+    summary = Summary()
+    check_marker(vault)
+    if dry_run:
+        summary.actions = push_actions(vault, scan(vault.folder, vault.state, clock=vault.clock))
+        return summary
+    put_pending_head(vault)
+    see_own_head(vault)
+    with vault.state.transaction():
+        _write_and_publish(vault, summary)
+    if put_pending_head(vault):
+        sweep(vault)
+    return summary
+
+
+def _write_and_publish(vault: SyncedFolder, summary: Summary) -> None:
+    found = scan(vault.folder, vault.state, clock=vault.clock)
+    with Uploader(vault) as uploader:
+        writer = Writer(vault.device.id, ownhead.load(vault.state).sequence + 1)
+        local = LocalWriter(vault, writer, ContentStore(vault.cipher, uploader), summary)
+        local.write(found)
+        if local.changed:
+            root = publish_tree(vault, uploader, local.changed)
+            publish_snapshot(vault, uploader, root)

@@ -1,0 +1,199 @@
+"""`verify`: what the store holds is what was written, for every class of object; `--deep`: every byte.
+
+Nothing local is believed: records, heads, indexes, pages are read anew. The folder is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from e2esync.adapters.catalogue import Location
+from e2esync.adapters.state import Step
+from e2esync.crypto.asymmetric import object_hash
+from e2esync.engine.blobs import BlobReader
+from e2esync.engine.check import check_value
+from e2esync.engine.fetch import accept_heads, check_contexts, read_head, read_index
+from e2esync.engine.members import fetch_membership
+from e2esync.engine.own import list_heads
+from e2esync.engine.people import check_people
+from e2esync.engine.plan import pack_key, unpack_key
+from e2esync.engine.vault import SyncedFolder
+from e2esync.errors import BadObject, MissingObject
+from e2esync.format import names
+from e2esync.format.cbor import encode
+from e2esync.model.store import ObjectNotFound
+from e2esync.tree.codec import encode_entries
+from e2esync.tree.compare import compare
+from e2esync.tree.keys import Kind, kind_of
+from e2esync.tree.lists import Reference
+from e2esync.tree.pages import Root
+from e2esync.tree.values import FileContent, WrappedKey
+from e2esync.vault.heads import Head
+from e2esync.vault.identity import Identity
+
+BATCH = 1000
+
+
+@dataclass
+class VerifyReport:
+    """What was looked at."""
+
+    records: int = 0  # cards, keys, own records, genesis, membership records
+    heads: int = 0
+    snapshots: int = 0
+    indexes: int = 0
+    packs: int = 0
+    pages: int = 0
+    files: int = 0
+    chunks: int = 0
+    bytes: int = 0  # that were read of packs
+
+
+def verify(vault: SyncedFolder, identity: Identity, *, deep: bool) -> VerifyReport:
+    """Check everything that the heads in the store lead to.
+
+    Raises:
+        IntegrityError: Something is not what was written, or not there.
+    """
+    return _Verifier(vault, identity).run(deep=deep)
+
+
+class _NoTree:
+    """A tree without nodes, to compare with: then every page is read."""
+
+    def items(self, _level: int, *, after: bytes, last: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+        del after, last
+        return iter(())
+
+    def page_id(self, _level: int, _last: bytes) -> bytes | None:
+        return None
+
+    def page_before(self, _level: int, _last: bytes) -> bytes:
+        return b""
+
+
+class _Verifier:
+    def __init__(self, vault: SyncedFolder, identity: Identity) -> None:
+        self._vault = vault
+        self._identity = identity
+        self._reader = BlobReader(vault)
+        self._report = VerifyReport()
+
+    def run(self, *, deep: bool) -> VerifyReport:
+        report, vault = self._report, self._vault
+        report.records = check_people(vault.store, self._identity)
+        kept = fetch_membership(vault.store, vault.vault_id, vault.membership.owner)
+        report.records += 1 + len(kept.members)
+        heads = [read_head(vault, device) for device in sorted(list_heads(vault))]
+        report.heads = len(heads)
+        others = [head for head in heads if head.device != vault.device.id]
+        accept_heads(vault, others)
+        check_contexts(vault, others)
+        packs = self._check_indexes(heads)
+        self._check_packs(packs)
+        vault.state.clear_steps()
+        roots = {head.root for head in heads if head.root is not None}
+        for head in heads:
+            self._check_snapshot(head)
+        for root in sorted(roots):
+            self._check_tree(Root(*root), heads, deep=deep)
+        if deep:
+            for done, pack in enumerate(sorted(packs), 1):
+                self._check_pack(pack)
+                vault.progress("verify", done, len(packs))
+        return report
+
+    def _check_indexes(self, heads: list[Head]) -> set[bytes]:
+        """Read every live index anew; return the packs that they name."""
+        packs: set[bytes] = set()
+        for index_id in sorted({index_id for head in heads for index_id in head.live_indexes}):
+            groups = list(read_index(self._vault, index_id))
+            packs |= {group.pack for group in groups}
+            if not self._vault.catalogue.is_loaded(index_id):
+                self._vault.catalogue.load(index_id, groups, now=self._vault.clock.now())
+            self._report.indexes += 1
+        return packs
+
+    def _check_packs(self, packs: set[bytes]) -> None:
+        """See that every pack is listed; one that the list leaves out is asked for by name."""
+        vault = self._vault
+        listed = {info.key for info in vault.store.list(names.packs_prefix(vault.vault_id))}
+        for pack in sorted(packs):
+            key = names.pack(vault.vault_id, pack)
+            if key not in listed and vault.store.head(key) is None:
+                raise MissingObject("a pack that an index names is not in the store")
+        self._report.packs = len(packs)
+
+    def _check_snapshot(self, head: Head) -> None:
+        snapshot_id = self._vault.cipher.snapshot_id(head.hash)
+        record = self._reader.snapshot(snapshot_id)
+        if record != head.snapshot_record:
+            raise BadObject("a snapshot in a pack is not the one in its head")
+        self._report.snapshots += 1
+
+    def _check_tree(self, root: Root, heads: list[Head], *, deep: bool) -> None:
+        """Read a tree whole; put aside the chunks of its files for the deep look."""
+        covered: dict[bytes, int] = {}
+        for head in heads:
+            points = {device: sequence for device, (sequence, _) in head.context.items()} | {
+                head.device: head.sequence
+            }
+            covered = {
+                key: max(points.get(key, 0), covered.get(key, 0)) for key in points.keys() | covered.keys()
+            }
+        for key, value in compare(_NoTree(), root, get=self._page):
+            assert value is not None
+            entry = check_value(key, value, covered)
+            if encode(encode_entries([entry])) != value:
+                raise BadObject("a value of the tree is not in its one encoding")
+            self._report.files += kind_of(key) is Kind.FILE
+            for content in entry.contents:
+                if isinstance(content, FileContent):
+                    self._check_content(key, content, deep=deep)
+
+    def _page(self, page_id: bytes, level: int) -> list[tuple[bytes, bytes]]:
+        self._report.pages += 1
+        self._vault.progress("pages", self._report.pages, None)
+        return self._reader.tree_page(page_id, level)
+
+    def _check_content(self, node: bytes, content: FileContent, *, deep: bool) -> None:
+        size, steps = 0, []
+        for reference in self._reader.iterate(content):
+            if not 0 <= reference.key < len(content.keys):
+                raise BadObject("a file names a key that it does not list")
+            places = self._vault.catalogue.find(reference.id)
+            if not places:
+                raise MissingObject("a part of a file is in no index of the store")
+            size += reference.length
+            self._report.chunks += 1
+            if deep:
+                steps.append(_step(node, reference, places[0], content.keys[reference.key]))
+                if len(steps) >= BATCH:
+                    self._vault.state.add_steps(steps)
+                    steps = []
+        if size != content.size:
+            raise BadObject("the parts of a file do not add up")
+        self._vault.state.add_steps(steps)
+
+    def _check_pack(self, pack: bytes) -> None:
+        """Read a pack whole: its bytes have the name that they should, and each chunk opens."""
+        key = names.pack(self._vault.vault_id, pack)
+        try:
+            content = self._vault.store.get(key, length=names.Kind.PACK.most_bytes + 1)
+        except ObjectNotFound:
+            raise MissingObject("a pack that an index names is not in the store") from None
+        if object_hash(content) != pack:
+            raise BadObject("a pack is not what was stored")
+        self._report.bytes += len(content)
+        for step in self._vault.state.steps_in(pack):
+            key_bytes, start, length = step.key or b"", step.start or 0, step.length or 0
+            cipher = self._vault.cipher.file_key(unpack_key(key_bytes))
+            cipher.open(Reference(0, step.chunk or b"", step.size), content[start : start + length])
+
+
+def _step(node: bytes, reference: Reference, place: Location, key: WrappedKey) -> Step:
+    return Step(
+        node, b"", b"", 0, b"", b"", 0, reference.length,
+        place.pack, place.start, place.length, reference.id, pack_key(key),
+    )  # fmt: skip

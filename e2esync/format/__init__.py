@@ -1,0 +1,1 @@
+"""The bytes of the stored format: structures only, never a key."""

@@ -1,0 +1,1 @@
+"""Small programs that use e2esync as a library."""

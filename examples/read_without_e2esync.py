@@ -1,0 +1,1517 @@
+#!/usr/bin/env python3
+"""Turn a copied e2esync store and the 24 recovery words into files, without e2esync.
+
+This is the second reader. It was written from `docs/format.md` alone, imports nothing of e2esync, and stands
+in the order in which a person with only that text would work: words, keys, card, own records, genesis, members,
+epoch keys, heads, indexes, pages, files. `§` names a section of that text.
+
+    python examples/read_without_e2esync.py STORE_COPY DEST --recovery-file WORDS [--vault ID] [--deep]
+
+It needs Python 3.11 and `pip install "cryptography>=50" blake3 zstandard`, and `docs/wordlist-english.txt`.
+Nothing appears in DEST before everything is verified. Exit codes: 0 done, 1 the disk, 2 mistyped words or
+arguments, 4 devices wrote without seeing each other, 5 the words open no vault here, 6 something in the store is
+damaged, missing, older than something else in it, or of a newer format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import zstandard
+from blake3 import blake3
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
+
+KIB, MIB = 2**10, 2**20
+WORDLIST = Path(__file__).resolve().parent.parent / "docs" / "wordlist-english.txt"
+
+
+class Stop(Exception):
+    """The end of the run, with the sentence to print and the code to exit with."""
+
+    code = 1
+
+
+class Mistyped(Stop):
+    """The words are no recovery words (§3.1)."""
+
+    code = 2
+
+
+class Conflict(Stop):
+    """Something that only the full client can join."""
+
+    code = 4
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: written at the same time by several devices; this reader of format version 1 does not join "
+            "what they wrote. Let one device that has the vault sync once, and copy the store again."
+        )
+
+
+class NoVault(Stop):
+    """The words are well formed, but open nothing in this store."""
+
+    code = 5
+
+
+class Bad(Stop):
+    """Something in the store does not verify."""
+
+    code = 6
+
+
+def want(holds: bool, rule: str) -> None:  # noqa: FBT001
+    """Raise `Bad` with the rule that was broken."""
+    if not holds:
+        raise Bad(rule)
+
+
+# --- §1.2 functions -------------------------------------------------------------------------------
+
+
+def label(purpose: str) -> bytes:
+    """Return L(purpose) (§1.1)."""
+    return b"e2esync/1 " + purpose.encode("ascii") + b"\0"
+
+
+def u8(number: int) -> bytes:
+    """One byte."""
+    return number.to_bytes(1, "big")
+
+
+def u64(number: int) -> bytes:
+    """Eight bytes, the highest first."""
+    return number.to_bytes(8, "big")
+
+
+def derive(key: bytes, purpose: str, length: int = 32) -> bytes:
+    """HKDF-Expand with the key as PRK (§1.2)."""
+    return HKDFExpand(SHA256(), length, label(purpose)).derive(key)
+
+
+def digest(purpose: str, payload: bytes) -> bytes:
+    """`hash(purpose, payload)` (§1.2)."""
+    return hashlib.sha256(label(purpose) + payload).digest()
+
+
+def keyed_id(key: bytes, purpose: str, content: bytes) -> bytes:
+    """`id(key, purpose, data)` (§1.2)."""
+    return blake3(content, key=derive(key, purpose)).digest()
+
+
+def verify(public: bytes, purpose: str, payload: bytes, signature: bytes) -> None:
+    """Check an Ed25519 signature over `message(purpose, payload)` (§1.2)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, label(purpose) + payload)
+    except (InvalidSignature, ValueError) as e:
+        raise Bad(f"a signature ({purpose}) does not hold") from e
+
+
+def unseal(key: bytes, purpose: str, context: bytes, sealed: bytes) -> bytes:
+    """Open what `seal` made (§1.2)."""
+    want(len(sealed) >= 28, f"a sealed {purpose} is too short")
+    try:
+        return AESGCM(derive(key, purpose)).decrypt(sealed[:12], sealed[12:], label(purpose) + context)
+    except InvalidTag as e:
+        raise Bad(f"a {purpose} does not open") from e
+
+
+HPKE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+@dataclass(frozen=True, slots=True)
+class HpkeKey:
+    """An HPKE key from its seed of 96 bytes, with its public half of 1216 (§1)."""
+
+    secret: MLKEM768X25519PrivateKey = field(repr=False)
+    public: bytes
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> HpkeKey:
+        """`d ‖ z` of ML-KEM-768 (64), then the X25519 private key (32) (§1)."""
+        kem, dh = (
+            MLKEM768PrivateKey.from_seed_bytes(seed[:64]),
+            X25519PrivateKey.from_private_bytes(seed[64:]),
+        )
+        public = kem.public_key().public_bytes_raw() + dh.public_key().public_bytes_raw()
+        return cls(MLKEM768X25519PrivateKey(kem, dh), public)
+
+    def unwrap(self, purpose: str, context: bytes, wrapped: bytes) -> bytes:
+        """Open what `wrap` made for this key (§1.2)."""
+        try:
+            return HPKE.decrypt(wrapped, self.secret, info=label(purpose) + context)
+        except (InvalidTag, ValueError) as e:
+            raise Bad(f"a {purpose} does not open") from e
+
+    def unwrap_from(self, wraps: list[tuple[bytes, bytes]], purpose: str, context: bytes) -> bytes:
+        """Open the one wrap that names this key in a sorted array of `[SHA256(recipient), wrap]`."""
+        names = [name for name, _ in wraps]
+        want(names == sorted(set(names)), f"the recipients of a {purpose} are not sorted")
+        for name, wrapped in wraps:
+            if name == hashlib.sha256(self.public).digest():
+                return self.unwrap(purpose, context, wrapped)
+        raise Bad(f"a {purpose} is missing for this key")
+
+
+# --- §1.3 padding ---------------------------------------------------------------------------------
+
+
+def padme(n: int) -> int:
+    """Return the length to which `n` is padded (§1.3)."""
+    if n < 2:
+        return n
+    e = n.bit_length() - 1
+    mask = (1 << (e - e.bit_length())) - 1  # s = floor(log2 e) + 1 is the bit length of e
+    return (n + mask) & ~mask
+
+
+def unpad(padded: bytes, stored: Callable[[int], int]) -> bytes:
+    """Return the body of a padded body; `stored(z)` is the length of the whole object with z zeros less (§1.3)."""
+    want(len(padded) >= 4, "a padded body is too short")
+    length = int.from_bytes(padded[:4], "big")
+    zeros = len(padded) - 4 - length
+    want(zeros >= 0 and not any(padded[4 + length :]), "the padding is not zeros")
+    want(padme(stored(zeros)) == stored(0), "the padding has the wrong length")
+    return padded[4 : 4 + length]
+
+
+# --- §1.4 CBOR: one value, one encoding -----------------------------------------------------------
+
+
+def encode(value: Any) -> bytes:  # noqa: ANN401
+    """Encode in the core deterministic encoding; maps have small unsigned keys (§1.4)."""
+    match value:
+        case None | bool():
+            return {False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value]
+        case int():
+            return _head(0, value) if value >= 0 else _head(1, -1 - value)
+        case bytes():
+            return _head(2, len(value)) + value
+        case str():
+            text = value.encode()
+            return _head(3, len(text)) + text
+        case list() | tuple():
+            return _head(4, len(value)) + b"".join(encode(item) for item in value)
+        case dict():
+            return _head(5, len(value)) + b"".join(encode(k) + encode(value[k]) for k in sorted(value))
+        case _:
+            raise TypeError(type(value))
+
+
+def _head(major: int, argument: int) -> bytes:
+    if argument < 24:
+        return u8(major << 5 | argument)
+    power = next(p for p in range(4) if argument < 1 << (8 << p))
+    return u8(major << 5 | 24 + power) + argument.to_bytes(1 << power, "big")
+
+
+def decode(encoded: bytes, what: str) -> Any:  # noqa: ANN401
+    """Decode one value with exactly the one encoding that it has (§1.4). Arrays come as lists."""
+    try:
+        value, end = _item(encoded, 0, 16)
+    except (IndexError, UnicodeDecodeError, OverflowError) as e:
+        raise Bad(f"{what}: not CBOR") from e
+    want(end == len(encoded), f"{what}: bytes behind the CBOR value")
+    return value
+
+
+def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    major, low = data[at] >> 5, data[at] & 31
+    at += 1
+    if major == 7:
+        want(low in (20, 21, 22), "CBOR: a float or an unknown simple value")
+        return (False, True, None)[low - 20], at
+    want(low < 28 and major != 6, "CBOR: a tag, or an indefinite length")
+    argument = low
+    if low >= 24:
+        width = 1 << (low - 24)
+        argument, at = int.from_bytes(data[at : at + width], "big"), at + width
+        want(argument >= (24 if width == 1 else 1 << (4 * width)), "CBOR: a head that is not the shortest")
+    if major < 2:
+        return (argument if major == 0 else -1 - argument), at
+    want(argument <= len(data) - at, "CBOR: cut off")
+    if major < 4:
+        part = data[at : at + argument]
+        return (part if major == 2 else part.decode()), at + argument
+    want(depth > 0, "CBOR: nested too deep")
+    return _container(data, at, argument, depth - 1, is_map=major == 5)
+
+
+def _container(data: bytes, at: int, count: int, depth: int, *, is_map: bool) -> tuple[Any, int]:
+    if not is_map:
+        items = []
+        for _ in range(count):
+            value, at = _item(data, at, depth)
+            items.append(value)
+        return items, at
+    entries: dict[int, Any] = {}
+    last = -1
+    for _ in range(count):
+        key, at = _item(data, at, depth)
+        want(type(key) is int and key > last, "CBOR: map keys are not ascending integers")
+        last = key
+        entries[key], at = _item(data, at, depth)
+    return entries, at
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A shape that may be one of two."""
+
+    one: Any
+    other: Any
+
+
+NATURAL = range(2**64)
+SEQUENCE = range(1, 2**48)  # §8.1
+VERSION = range(1, 2)
+
+
+def check(value: Any, shape: Any, what: str) -> None:  # noqa: ANN401
+    """Check a decoded value against a shape.
+
+    A number n is n bytes; a range is an integer in it; a list is an array of its one shape; a tuple is an array of
+    exactly these; a dict is a map of exactly these keys; None, and the types bytes, str and bool are themselves.
+    """
+    if isinstance(shape, dict) and type(value) is dict:
+        if set(value) - set(shape) or (shape.get(1) is VERSION and value.get(1, 1) != 1):
+            raise Bad(f"{what}: a newer format; a newer reader is needed")
+        want(set(value) == set(shape), f"{what}: a key is missing")
+        for key, inner in shape.items():
+            check(value[key], inner, f"{what}, {key}")
+        return
+    want(_fits(value, shape, what), f"{what}: not as the format has it")
+
+
+def _fits(value: Any, shape: Any, what: str) -> bool:  # noqa: ANN401
+    match shape:
+        case dict():
+            return False  # a map that is one goes through `check`
+        case Either():
+            return _fits(value, shape.one, what) or _fits(value, shape.other, what)
+        case None | type():
+            return value is None if shape is None else type(value) is shape
+        case int():
+            return type(value) is bytes and len(value) == shape
+        case range():
+            return type(value) is int and value in shape
+        case list():
+            return type(value) is list and all(_fits(item, shape[0], what) for item in value)
+        case tuple():
+            return (
+                type(value) is list
+                and len(value) == len(shape)
+                and all(map(_fits, value, shape, [what] * len(shape)))
+            )
+        case _:
+            raise TypeError(shape)
+
+
+def open_record(encoded: bytes, what: str) -> tuple[bytes, bytes]:
+    """Return payload and signature of a signed record; the caller verifies the one by the other (§1.2)."""
+    record = decode(encoded, what)
+    check(record, (bytes, 64), what)
+    return record[0], record[1]
+
+
+# --- §2 names of objects --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A copied store: keys are paths below `root`. Nothing in it is believed."""
+
+    root: Path
+
+    def read(self, key: str, most: int) -> bytes:
+        """Return an object, refused if it has more than `most` bytes (§2)."""
+        try:
+            with (self.root / key).open("rb") as f:
+                content = f.read(most + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as e:
+            raise Bad(f"{key} is missing") from e
+        want(len(content) <= most, f"{key} is too large")
+        return content
+
+    def names(self, folder: str, pattern: str) -> list[re.Match[str]]:
+        """Return the names in a folder that match; others are no business of this format (§2)."""
+        path = self.root / folder
+        names = sorted(p.name for p in path.iterdir()) if path.is_dir() else []
+        return [m for name in names if (m := re.fullmatch(pattern, name))]
+
+
+HEX16, HEX32 = "[0-9a-f]{32}", "[0-9a-f]{64}"
+NUMBERED = f"([1-9][0-9]{{0,18}})-({HEX32})"
+
+
+# --- §3 keys: from the words to the identity ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the recovery words are by themselves."""
+
+    root_public: bytes
+    recovery: HpkeKey
+    fingerprint: bytes
+
+
+@cache
+def wordlist() -> dict[str, int]:
+    """Return the words and their places."""
+    return {word: i for i, word in enumerate(WORDLIST.read_text(encoding="utf-8").split())}
+
+
+def entropy_of(text: str) -> bytes:
+    """Return the 32 bytes that 24 words stand for: 24 × 11 bits are 256 and a checksum of 8 (§3.1)."""
+    words = " ".join(line for line in text.splitlines() if not line.lstrip().startswith("#")).lower().split()
+    if len(words) != 24:
+        raise Mistyped(f"there are 24 recovery words, not {len(words)}")
+    number = 0
+    for place, word in enumerate(words, 1):
+        if word not in wordlist():
+            raise Mistyped(f"word {place} is not in the list of recovery words")
+        number = number << 11 | wordlist()[word]
+    entropy, checksum = (number >> 8).to_bytes(32, "big"), number & 255
+    if hashlib.sha256(entropy).digest()[0] != checksum:
+        raise Mistyped("the recovery words do not fit together: one is wrong, or two are swapped")
+    return entropy
+
+
+def keys_of_words(entropy: bytes) -> Words:
+    """Derive the root signing key and the recovery key, and hash their public halves (§3.1, §3.2)."""
+    root = (
+        Ed25519PrivateKey.from_private_bytes(derive(entropy, "root signing")).public_key().public_bytes_raw()
+    )
+    recovery = HpkeKey.from_seed(derive(entropy, "recovery hpke", 96))
+    return Words(root, recovery, fingerprint(root, recovery.public))
+
+
+def fingerprint(root_public: bytes, recovery_public: bytes) -> bytes:
+    """Name a person (§3.2)."""
+    return digest("fingerprint", root_public + recovery_public)
+
+
+def safety_number(print_: bytes) -> str:
+    """Return what two people compare: 40 digits in eight groups (§3.2)."""
+    digits = f"{int.from_bytes(print_, 'big') % 10**40:040d}"
+    return " ".join(digits[i : i + 5] for i in range(0, 40, 5))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The valid card of a person (§3.3)."""
+
+    fingerprint: bytes
+    number: int
+    hash: bytes
+    hpke_public: bytes
+    signing_public: bytes
+
+
+CARD = {1: VERSION, 2: 32, 3: 1216, 4: NATURAL, 5: 1216, 6: 32, 7: Either(None, 32)}
+CARD_KEYS = {1: VERSION, 2: 32, 3: NATURAL, 4: 32, 5: [(32, 1264)]}
+CERTIFICATE = {1: VERSION, 2: 32, 3: NATURAL, 4: 32, 5: 32, 6: 1216}
+DOT = (16, SEQUENCE, 32)  # device, sequence, snapshot hash
+OWN = {
+    1: VERSION,
+    2: 32,
+    3: 16,
+    4: NATURAL,
+    5: str,
+    6: str,
+    7: [(32, 32, str, str, (NATURAL, 32), [DOT])],
+    8: (),
+}
+
+
+def parse_card(encoded: bytes, print_: bytes, number: int, hash_: bytes) -> Card:
+    """Accept a card under its name, or refuse it (§3.3)."""
+    payload, signature = open_record(encoded, "a card")
+    card = decode(
+        payload, "a card"
+    )  # the key that signs is inside, and is held against the fingerprint below
+    check(card, CARD, "a card")
+    want(fingerprint(card[2], card[3]) == print_, "a card is not of the person it is filed under")
+    verify(card[2], "card", payload, signature)
+    want((card[4], digest("card", payload)) == (number, hash_), "a card is not the one that its name says")
+    want(number == 1 and card[7] is None, "a card with a number other than 1: a newer format")
+    return Card(print_, number, hash_, card[5], card[6])
+
+
+def load_card(store: Store, print_: bytes) -> Card:
+    """Return the one card of a person (§3.3)."""
+    folder = f"people/{print_.hex()}"
+    cards = [
+        parse_card(store.read(f"{folder}/{m[0]}", 16 * KIB), print_, int(m[1]), bytes.fromhex(m[2]))
+        for m in store.names(folder, "card-" + NUMBERED)
+    ]
+    want(len(cards) == 1, f"{folder} has {len(cards)} cards instead of one")
+    return cards[0]
+
+
+def open_card_keys(store: Store, words: Words, card: Card) -> HpkeKey:
+    """Open the identity's HPKE key with the recovery key (§3.4). Every keys object there must be good."""
+    folder, opened = f"people/{card.fingerprint.hex()}", []
+    for m in store.names(folder, "keys-" + NUMBERED):
+        payload, signature = open_record(store.read(f"{folder}/{m[0]}", 256 * KIB), "card keys")
+        verify(words.root_public, "card keys", payload, signature)
+        keys = decode(payload, "card keys")
+        check(keys, CARD_KEYS, "card keys")
+        want(
+            [keys[2], keys[3], keys[4]] == [card.fingerprint, card.number, card.hash],
+            "card keys of another card",
+        )
+        want(
+            (m[1], m[2]) == (str(keys[3]), digest("card keys", payload).hex()),
+            f"{m[0]} is not what its name says",
+        )
+        context = card.fingerprint + u64(card.number) + card.hash
+        secret = words.recovery.unwrap_from(keys[5], "card keys wrap", context)
+        want(len(secret) == 128, "card keys have a wrong length")
+        identity = HpkeKey.from_seed(secret[:96])
+        signing = Ed25519PrivateKey.from_private_bytes(secret[96:]).public_key().public_bytes_raw()
+        want(
+            (identity.public, signing) == (card.hpke_public, card.signing_public),
+            "card keys do not fit the card",
+        )
+        opened.append(identity)
+    want(bool(opened), f"{folder} has a card, but no card keys")
+    return opened[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a good certificate says (§3.5)."""
+
+    id: bytes
+    signing_public: bytes
+
+
+def check_certificate(certificate: Any, card: Card) -> Device:  # noqa: ANN401
+    """Accept a certificate by the card that it names (§3.5)."""
+    check(certificate, (bytes, 64, 64), "a certificate")
+    payload, by_identity, by_device = certificate
+    verify(card.signing_public, "device certificate", payload, by_identity)
+    terms = decode(payload, "a certificate")
+    check(terms, CERTIFICATE, "a certificate")
+    want(
+        (terms[2], terms[3], terms[4]) == (card.fingerprint, card.number, card.hash),
+        "a certificate of another card",
+    )
+    verify(terms[5], "device acceptance", payload, by_device)
+    return Device(digest("device", terms[5])[:16], terms[5])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one own record says of a vault: a floor below which the store must not have gone back (§3.6)."""
+
+    vault: bytes
+    owner: bytes
+    name: str
+    members: tuple[int, bytes]
+    heads: list[tuple[bytes, int, bytes]]
+
+
+def read_own_records(store: Store, card: Card, identity: HpkeKey) -> list[Known]:
+    """Return what the own records of all devices say of vaults, the newest writing first (§3.6)."""
+    folder, rows = f"people/{card.fingerprint.hex()}", []
+    for m in store.names(folder, f"own-({HEX16})"):
+        own = _open_own(store.read(f"{folder}/{m[0]}", 4 * MIB), bytes.fromhex(m[1]), card, identity)
+        rows += [(own[4], own[3], Known(v[0], v[1], v[2], (v[4][0], v[4][1]), v[5])) for v in own[7]]
+    return [known for *_, known in sorted(rows, key=lambda row: row[:2], reverse=True)]
+
+
+def _open_own(stored: bytes, device: bytes, card: Card, identity: HpkeKey) -> dict[int, Any]:
+    wraps, sealed = check_pair(decode(stored, "an own record"))
+    about = card.fingerprint + device
+    key = identity.unwrap_from(wraps, "own record wrap", about)
+    want(len(key) == 32, "an own record's key has a wrong length")
+    padded = unseal(key, "own record seal", about + encode(wraps), sealed)
+    body = decode(unpad(padded, lambda z: len(encode([wraps, sealed[: len(sealed) - z]]))), "an own record")
+    check(body, ((bytes, 64, 64), bytes, 64), "an own record")
+    writer = check_certificate(body[0], card)
+    verify(writer.signing_public, "own record", body[1], body[2])
+    own: dict[int, Any] = decode(body[1], "an own record")
+    check(own, OWN, "an own record")
+    want(
+        (own[2], own[3]) == (card.fingerprint, device) and writer.id == device,
+        "an own record of another device",
+    )
+    return own
+
+
+def check_pair(value: Any) -> tuple[list[tuple[bytes, bytes]], bytes]:  # noqa: ANN401
+    """Return wraps and sealed part of an own record."""
+    check(value, ([(32, 1168)], bytes), "an own record")
+    return value[0], value[1]
+
+
+def refuse_retired(store: Store, card: Card) -> None:
+    """Stop where a device was removed: version 1 writes no such record, and this reader applies no cut (§3.7)."""
+    folder = f"people/{card.fingerprint.hex()}"
+    for m in store.names(folder, f"retired-{HEX16}"):
+        payload, signature = open_record(store.read(f"{folder}/{m[0]}", 16 * KIB), "a retired device")
+        verify(card.signing_public, "retired", payload, signature)
+        raise Bad(f"{folder}/{m[0]}: a removed device: a newer format")
+
+
+# --- §4 vaults: genesis, members, epoch keys ------------------------------------------------------
+
+GENESIS = {1: VERSION, 2: 32, 3: 32, 4: 32}
+OWNER, WRITER = 0, 1
+MEMBERS = {
+    1: VERSION,
+    2: 32,
+    3: range(1, 2**63),
+    4: [32],
+    5: [(32, NATURAL, 32, range(3), 1168)],
+    6: Either(None, 32),
+    7: (32, 32),
+    8: bytes,
+    9: [DOT],
+}
+SECRETS = {1: 32, 2: [(32, 32)], 3: [(32, str)]}
+
+
+@dataclass(slots=True)
+class Vault:
+    """A vault whose chain is accepted and whose keys are open."""
+
+    store: Store
+    id: bytes
+    records: dict[bytes, dict[int, Any]]  # every accepted membership record, by hash
+    epoch_of: dict[bytes, bytes]  # record -> epoch
+    tip: bytes
+    keys: dict[bytes, bytes] = field(default_factory=dict, repr=False)  # epoch -> epoch key
+    secret: bytes = field(default=b"", repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The prefix of this vault's objects."""
+        return f"vaults/{self.id.hex()}"
+
+    def key_of(self, record: bytes) -> bytes:
+        """Return the key of the epoch of an accepted membership record."""
+        want(record in self.records, "something was written under a membership record that is not accepted")
+        return self.keys[self.epoch_of[record]]
+
+
+def read_genesis(store: Store, vault: bytes, owner: Card) -> None:
+    """Accept the birth of a vault by its owner (§4.1)."""
+    payload, signature = open_record(store.read(f"vaults/{vault.hex()}/genesis", 16 * KIB), "a genesis")
+    want(digest("genesis", payload) == vault, f"the genesis of vault {vault.hex()} is that of another vault")
+    verify(owner.signing_public, "genesis", payload, signature)
+    genesis = decode(payload, "a genesis")
+    check(genesis, GENESIS, "a genesis")
+    want((genesis[2], genesis[3]) == (owner.fingerprint, owner.hash), "a genesis by another card")
+
+
+def owner_of(store: Store, vault: bytes) -> bytes | None:
+    """Return the owner that a genesis claims, unverified; None where there is no genesis."""
+    key = f"vaults/{vault.hex()}/genesis"
+    if not (store.root / key).is_file():
+        return None
+    genesis = decode(open_record(store.read(key, 16 * KIB), "a genesis")[0], "a genesis")
+    check(genesis, GENESIS, "a genesis")
+    return bytes(genesis[2])
+
+
+def open_vault(store: Store, vault_id: bytes, owner: Card, me: Card, identity: HpkeKey) -> Vault:
+    """Walk the chain of membership records from n = 1 and open the keys of every epoch (§4.3)."""
+    read_genesis(store, vault_id, owner)
+    vault = Vault(store, vault_id, {}, {}, b"")
+    folder = f"{vault.folder}/members"
+    for m in sorted(store.names(folder, NUMBERED), key=lambda m: (int(m[1]), m[2])):
+        _accept_record(vault, store.read(f"{folder}/{m[0]}", 4 * MIB), int(m[1]), bytes.fromhex(m[2]), owner)
+    tips = set(vault.records) - {parent for record in vault.records.values() for parent in record[4]}
+    want(bool(tips), f"vault {vault_id.hex()} has no membership record")
+    want(len(tips) == 1, "the chain of membership records is split")
+    (vault.tip,) = tips
+    _open_epochs(vault, me, identity)
+    return vault
+
+
+def _accept_record(vault: Vault, stored: bytes, n: int, hash_: bytes, owner: Card) -> None:
+    payload, signature = open_record(stored, "a membership record")
+    verify(owner.signing_public, "members", payload, signature)
+    record = decode(payload, "a membership record")
+    check(record, MEMBERS, "a membership record")
+    before = record[4]
+    want(
+        (record[3], digest("members", payload)) == (n, hash_), "a membership record is not what its name says"
+    )
+    want(record[2] == vault.id, "a membership record of another vault")
+    want(len(set(before)) == len(before) and len(before) in ((0,) if n == 1 else (1, 2)), "§4.2, field 4")
+    want(all(parent in vault.records for parent in before), "a membership record is missing in the chain")
+    want(
+        n == 1 + max((vault.records[parent][3] for parent in before), default=0),
+        "a membership record skips a number",
+    )
+    names = [member[0] for member in record[5]]
+    want(names == sorted(set(names)), "members are not sorted")
+    owners = [member[:3] for member in record[5] if member[3] == OWNER]
+    want(owners == [[owner.fingerprint, owner.number, owner.hash]], "a vault has one owner, who made it")
+    want(record[6] is None or record[6] in {vault.epoch_of[parent] for parent in before}, "a wrong epoch")
+    want(all(vault.records[parent][7][1] == record[7][1] for parent in before), "the vault secret changed")
+    vault.records[hash_], vault.epoch_of[hash_] = record, record[6] or hash_
+
+
+def chain_context(vault: Vault, record: dict[int, Any]) -> bytes:
+    """Return C (§4.2)."""
+    return vault.id + u64(record[3]) + b"".join(record[4])
+
+
+def _open_epochs(vault: Vault, me: Card, identity: HpkeKey) -> None:
+    tip = vault.records[vault.tip]
+    mine = [member for member in tip[5] if member[0] == me.fingerprint]
+    want(
+        len(mine) == 1 and mine[0][1:3] == [me.number, me.hash],
+        f"this identity is no member of vault {vault.id.hex()} any more",
+    )
+    context = chain_context(vault, tip) + me.fingerprint + me.hash
+    newest = identity.unwrap("epoch wrap", context, mine[0][4])
+    _take_key(vault, tip, newest)
+    todo, epochs = [vault.tip], {vault.epoch_of[vault.tip]: newest}
+    while todo:  # the tip, then the records that opened the older epochs
+        record = vault.records[hash_ := todo.pop()]
+        for epoch, key in _open_secrets(vault, record, epochs[vault.epoch_of[hash_]])[2]:
+            want(epoch in vault.records and vault.epoch_of[epoch] == epoch, "a key of an unknown epoch")
+            _take_key(vault, vault.records[epoch], key)
+            if epoch not in epochs:
+                epochs[epoch] = key
+                todo.append(epoch)
+    vault.keys = epochs
+    want(set(epochs) == set(vault.epoch_of.values()), "the key of an older epoch is missing")
+    for hash_, record in vault.records.items():
+        _take_key(vault, record, epochs[vault.epoch_of[hash_]])
+        want(
+            _open_secrets(vault, record, epochs[vault.epoch_of[hash_]])[1] == vault.secret,
+            "the vault secret changed",
+        )
+
+
+def _take_key(vault: Vault, record: dict[int, Any], key: bytes) -> None:
+    want(
+        len(key) == 32 and derive(key, "check") == record[7][0],
+        f"an epoch key of vault {vault.id.hex()} is wrong",
+    )
+
+
+def _open_secrets(vault: Vault, record: dict[int, Any], key: bytes) -> dict[int, Any]:
+    plain = unseal(key, "members seal", chain_context(vault, record), record[8])
+    secrets: dict[int, Any] = decode(plain, "members' secrets")
+    check(secrets, SECRETS, "members' secrets")
+    want(derive(secrets[1], "check") == record[7][1], "the vault secret is wrong")
+    vault.secret = vault.secret or secrets[1]
+    return secrets
+
+
+# --- §8.1–8.4 heads -------------------------------------------------------------------------------
+
+SNAPSHOT = {
+    1: VERSION,
+    2: 32,
+    3: 16,
+    4: SEQUENCE,
+    5: Either(None, 32),
+    6: Either(None, (32, range(13))),
+    7: (bool, [DOT]),
+    8: 32,
+    9: (NATURAL, 32),
+    10: 32,
+    11: NATURAL,
+}
+HEAD = {
+    1: VERSION,
+    2: 32,
+    3: bytes,
+    4: NATURAL,
+    5: bytes,
+    6: [DOT],
+    7: [[32]],
+    8: [32],
+    9: (str, str),
+    10: 32,
+    11: [32],
+}
+
+
+@dataclass(slots=True)
+class Head:
+    """An accepted head: its snapshot, what it covers, and where its blobs are indexed."""
+
+    device: Device
+    card: bytes
+    hash: bytes  # of the snapshot
+    snapshot: dict[int, Any]
+    context: dict[bytes, tuple[int, bytes]]  # device -> sequence, snapshot hash
+    history: list[list[bytes]]
+    indexes: list[bytes]
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the snapshot."""
+        return int(self.snapshot[4])
+
+    def covers(self, device: bytes, sequence: int) -> bool:
+        """Say whether a dot is inside what this head's device had seen or written (§8.5)."""
+        own = self.sequence if device == self.device.id else 0
+        return sequence <= max(own, self.context.get(device, (0, b""))[0])
+
+
+def read_heads(vault: Vault) -> list[Head]:
+    """Accept every head of a vault (§8.4)."""
+    folder = f"{vault.folder}/heads"
+    return [
+        _accept_head(vault, bytes.fromhex(m[0]), vault.store.read(f"{folder}/{m[0]}", 4 * MIB))
+        for m in vault.store.names(folder, HEX16)
+    ]
+
+
+def _accept_head(vault: Vault, device: bytes, stored: bytes) -> Head:
+    record_hash, sealed = stored[:32], stored[32:]
+    plain = unseal(vault.key_of(record_hash), "head seal", vault.id + record_hash + device, sealed)
+    payload, signature = open_record(unpad(plain, lambda z: len(stored) - z), "a head")
+    head = decode(payload, "a head")  # the certificate with the key that signs is inside
+    check(head, HEAD, "a head")
+    writer, card = _writer_of(vault, head[3], record_hash)
+    want(writer.id == device, "a head of another device")
+    verify(writer.signing_public, "head", payload, signature)
+    want(head[2] == vault.id, "a head of another vault")
+    want(
+        head[10] == hashlib.sha256().digest(),
+        "a head knows of removed devices: a newer format, or they are hidden",
+    )
+    hash_, snapshot = open_snapshot(vault, writer, head[5])
+    record = vault.records[record_hash]
+    want(snapshot[9] == [record[3], record_hash], "head and snapshot name two membership records")
+    want(snapshot[10] == vault.epoch_of[record_hash], "head and snapshot name two epochs")
+    _check_context(snapshot, head[6], device)
+    context = {d: (sequence, seen) for d, sequence, seen in head[6]}
+    return Head(writer, card, hash_, snapshot, context, head[7], head[8])
+
+
+def _writer_of(vault: Vault, encoded: bytes, record_hash: bytes) -> tuple[Device, bytes]:
+    """Accept a certificate of a member with a writing role by that record; return the device and its person."""
+    certificate = decode(encoded, "a certificate")
+    check(certificate, (bytes, 64, 64), "a certificate")
+    terms = decode(certificate[0], "a certificate")
+    check(terms, CERTIFICATE, "a certificate")
+    member = [m for m in vault.records[record_hash][5] if m[:3] == [terms[2], terms[3], terms[4]]]
+    want(len(member) == 1 and member[0][3] in (OWNER, WRITER), "a head by somebody who may not write")
+    now = [m for m in vault.records[vault.tip][5] if m[0] == terms[2] and m[3] in (OWNER, WRITER)]
+    want(len(now) == 1, "a head by somebody who may not write any more: a newer format")
+    return check_certificate(certificate, load_card(vault.store, terms[2])), terms[2]
+
+
+def open_snapshot(vault: Vault, writer: Device, encoded: bytes) -> tuple[bytes, dict[int, Any]]:
+    """Return a snapshot of this device in this vault, and its hash (§8.1)."""
+    payload, signature = open_record(encoded, "a snapshot")
+    verify(writer.signing_public, "snapshot", payload, signature)
+    snapshot = decode(payload, "a snapshot")
+    check(snapshot, SNAPSHOT, "a snapshot")
+    want((snapshot[2], snapshot[3]) == (vault.id, writer.id), "a snapshot of another vault or device")
+    want((snapshot[5] is None) == (snapshot[4] == 1), "a snapshot does not name the one before it")
+    want(snapshot[7][0] == (snapshot[4] % 64 == 1), "a snapshot's context is whole at 1, 65, 129, …")
+    return digest("snapshot", payload), snapshot
+
+
+def _check_context(snapshot: dict[int, Any], context: list[Any], device: bytes) -> None:
+    whole, part = snapshot[7]
+    devices = [dot[0] for dot in context]
+    want(devices == sorted(set(devices)) and device not in devices, "a context is not sorted")
+    want(hashlib.sha256(encode(context)).digest() == snapshot[8], "head and snapshot have two contexts")
+    want(
+        part == context if whole else part == [dot for dot in context if dot in part], "a snapshot's context"
+    )
+
+
+def read_history(head: Head, blobs: Blobs) -> list[bytes]:
+    """Return the hashes of all earlier snapshots of a head's device, in order (§8.2)."""
+    levels = head.history
+    want(bool(levels) and (len(levels) == 1 or bool(levels[-1])), "a history's levels")
+    want(all(len(level) < 128 for level in levels), "a history was not folded")
+    want(
+        sum(len(items) * 64**level for level, items in enumerate(levels)) == head.sequence - 1,
+        "a history's length",
+    )
+    hashes: list[bytes] = []
+    for level in range(len(levels) - 1, -1, -1):
+        items = levels[level]
+        for below in range(level, 0, -1):
+            items = [item for page in items for item in _history_page(blobs, page, below - 1)]
+        hashes += items
+    want(
+        (hashes[-1] if hashes else None) == head.snapshot[5], "a history does not end in the snapshot before"
+    )
+    return hashes
+
+
+def _history_page(blobs: Blobs, page: bytes, level: int) -> list[bytes]:
+    body = decode(blobs.page(HISTORY, page), "a history page")
+    check(body, [Either(32, range(level, level + 1))], "a history page")
+    want(len(body) == 65 and body[0] == level and level not in body[1:], "a history page")
+    return list(body[1:])
+
+
+def hold_against(head: Head, hashes: list[bytes], sequence: int, seen: bytes, who: str) -> None:
+    """Refuse a head that is older than, or another than, what somebody saw of its device (§8.4)."""
+    want(sequence <= head.sequence, f"the head of device {head.device.id.hex()} is older than {who} saw it")
+    now = head.hash if sequence == head.sequence else hashes[sequence - 1]
+    want(sequence > 0 and now == seen, f"device {head.device.id.hex()} has another history than {who} saw")
+
+
+def newest_head(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]) -> Head | None:
+    """Return the one head that covers all others, after each was held against all that speaks of it (§8.4)."""
+    histories = {head.device.id: (head, read_history(head, blobs)) for head in heads}
+    claims = [(dot, f"device {head.device.id.hex()}") for head in heads for dot in _dots(head)]
+    claims += [(dot, "an own record") for own in known if own.vault == vault.id for dot in own.heads]
+    for (device, sequence, seen), who in claims:
+        want(device in histories, f"the head of device {device.hex()}, which {who} saw, is missing")
+        hold_against(*histories[device], sequence, seen, who)
+    for own in known:
+        n, record = own.members
+        want(
+            own.vault != vault.id or vault.records.get(record, {}).get(3) == n,
+            "the membership record went back",
+        )
+    newest = [a for a in heads if all(a is b or a.covers(b.device.id, b.sequence) for b in heads)]
+    if heads and not newest:
+        raise Conflict(f"vault {vault.id.hex()[:16]}")
+    return newest[0] if heads else None
+
+
+def _dots(head: Head) -> list[tuple[bytes, int, bytes]]:
+    return [(device, sequence, seen) for device, (sequence, seen) in head.context.items()]
+
+
+# --- §5 packs and indexes -------------------------------------------------------------------------
+
+CHUNK, TREE, LIST, SNAPSHOT_BLOB, HISTORY = range(5)
+PACK_MOST, CHUNK_MOST, BODY_MOST = 2**24, 2**21, MIB
+GROUP = (32, range(PACK_MOST), range(2), NATURAL, bytes, bytes)
+INDEX = (VERSION, [32], [GROUP])
+TABLES = """
+CREATE TABLE rows (prefix BLOB, chunk INT, pack BLOB, start INT, length INT, epoch BLOB);
+CREATE TABLE nodes (parent BLOB, name BLOB, kind INT, number BLOB, here INT, content BLOB, mode INT, path BLOB);
+"""
+
+
+def open_tables(path: Path) -> sqlite3.Connection:
+    """Return tables on disk for what grows with the vault, so that memory does not."""
+    tables = sqlite3.connect(path, isolation_level=None)
+    tables.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + TABLES)
+    return tables
+
+
+@dataclass(slots=True)
+class Blobs:
+    """The blobs of a vault, found by the indexes that accepted heads list (§5.3)."""
+
+    vault: Vault
+    tables: sqlite3.Connection
+
+    def add_index(self, id_: bytes) -> None:
+        """Take in the claims of an index."""
+        stored = self.vault.store.read(f"{self.vault.folder}/index/{id_.hex()}", 64 * MIB)
+        want(hashlib.sha256(stored).digest() == id_, "an index is not what its name says")
+        record = stored[:32]
+        plain = unseal(self.vault.key_of(record), "index seal", self.vault.id + record, stored[32:])
+        index = decode(unpad(plain, lambda z: len(stored) - z), "an index")
+        if type(index) is list and index and index[0] != 1:
+            raise Bad("an index: a newer format; a newer reader is needed")
+        check(index, INDEX, "an index")
+        _, epochs, groups = index
+        want(all(epoch in self.vault.keys for epoch in epochs), "an index speaks of an unknown epoch")
+        want([g[:2] for g in groups] == sorted(g[:2] for g in groups), "an index is not sorted")
+        for group in groups:
+            self._add_group(epochs, *group)
+
+    def _add_group(self, epochs: list[bytes], *group: Any) -> None:  # noqa: ANN401
+        pack, start, kind, epoch, prefixes, lengths = group
+        count = len(lengths) // 4
+        want(len(lengths) == 4 * count > 0 and len(prefixes) == 16 * count, "an index group's rows")
+        want(epoch < len(epochs), "an index group's epoch")
+        for i in range(count):
+            length = int.from_bytes(lengths[4 * i : 4 * i + 4], "big")
+            want(length > 28 and start + length <= PACK_MOST, "an index row is out of range")
+            row = (prefixes[16 * i : 16 * i + 16], kind == 0, pack, start, length, epochs[epoch])
+            self.tables.execute("INSERT INTO rows VALUES (?,?,?,?,?,?)", row)
+            start += length
+
+    def pack_path(self, pack: bytes) -> Path:
+        """Return where a pack lies (§2)."""
+        return self.vault.store.root / self.vault.folder / "packs" / pack.hex()[:2] / pack.hex()
+
+    def _claims(self, id_: bytes, *, chunk: bool) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what each row of this prefix points to, with its epoch."""
+        query = "SELECT pack, start, length, epoch FROM rows WHERE prefix = ? AND chunk = ?"
+        for pack, start, length, epoch in self.tables.execute(query, (id_[:16], chunk)).fetchall():
+            try:
+                with self.pack_path(pack).open("rb", buffering=0) as f:
+                    f.seek(start)
+                    sealed = f.read(length)
+            except FileNotFoundError:
+                continue
+            if len(sealed) == length:
+                yield sealed, epoch
+
+    def _first(self, id_: bytes, what: str, *, chunk: bool, opened: Callable[[bytes, bytes], bytes]) -> bytes:
+        problem = Bad(f"{what} {id_.hex()} is missing")
+        for sealed, epoch in self._claims(id_, chunk=chunk):
+            try:
+                return opened(sealed, epoch)
+            except Bad as e:
+                problem = Bad(f"{what} {id_.hex()}: {e}")
+        raise problem
+
+    def page(self, kind: int, id_: bytes) -> bytes:
+        """Return the body of a page or snapshot (§5.2)."""
+
+        def opened(sealed: bytes, epoch: bytes) -> bytes:
+            body = unpack(
+                unseal(self.vault.keys[epoch], "page seal", self.vault.id + u8(kind), sealed), BODY_MOST
+            )
+            want(blob_id(self.vault.secret, kind, body) == id_, "another blob")
+            return body
+
+        return self._first(id_, "page", chunk=False, opened=opened)
+
+    def chunk(self, key: bytes, id_: bytes, length: int) -> bytes:
+        """Return a chunk (§5.2, §7)."""
+
+        def opened(sealed: bytes, _: bytes) -> bytes:
+            body = unpack(unseal(key, "chunk seal", self.vault.id, sealed), length)
+            want(len(body) == length and keyed_id(key, "chunk id", body) == id_, "another chunk")
+            return body
+
+        return self._first(id_, "chunk", chunk=True, opened=opened)
+
+    def check_deep(self) -> None:
+        """Hash every pack that a live index names, filler and all (§5.1)."""
+        for (pack,) in self.tables.execute("SELECT DISTINCT pack FROM rows").fetchall():
+            key = str(self.pack_path(pack).relative_to(self.vault.store.root))
+            stored = self.vault.store.read(key, PACK_MOST)
+            want(hashlib.sha256(stored).digest() == pack, f"{key} is not what its name says")
+            (end,) = self.tables.execute(
+                "SELECT max(start + length) FROM rows WHERE pack = ?", (pack,)
+            ).fetchone()
+            want(end <= len(stored), f"{key} is shorter than an index says")
+
+
+def blob_id(secret: bytes, kind: int, body: bytes) -> bytes:
+    """Return the id that a blob of kind 1–4 has by its content (§5.2)."""
+    if kind == SNAPSHOT_BLOB:
+        return keyed_id(secret, "snapshot id", digest("snapshot", open_record(body, "a snapshot")[0]))
+    return keyed_id(secret, "page id", u8(kind) + body)
+
+
+def unpack(plain: bytes, most: int) -> bytes:
+    """Undo `u8 method ‖ data`: as it is, or one zstd frame that states a size of at most `most` (§5.2)."""
+    method, content = plain[:1], plain[1:]
+    if method == b"\0":
+        want(len(content) <= most, "a body is too large")
+        return content
+    want(method == b"\1", "an unknown method: a newer format")
+    want(content[:4] == b"\x28\xb5\x2f\xfd", "no zstd frame")
+    try:
+        frame = zstandard.get_frame_parameters(content)
+        want(frame.content_size <= most, "a frame states a wrong size, or none")
+        want(frame.window_size <= 8 * MIB and frame.dict_id == 0, "a frame's window or dictionary")
+        body = zstandard.ZstdDecompressor(max_window_size=8 * MIB).decompress(content, allow_extra_data=False)
+    except zstandard.ZstdError as e:
+        raise Bad("a zstd frame is broken") from e
+    want(len(body) == frame.content_size, "a frame holds another size than it states")
+    return body
+
+
+# --- §6.5, §6.6 pages: the cut --------------------------------------------------------------------
+
+PAGE_MOST, MEAN, LEVELS_MOST, LIST_WEIGHT = 24576, 8192, 12, 48
+
+
+@dataclass(slots=True)
+class Cutter:
+    """The rule that cuts one level of a tree or a chunk list (§6.5)."""
+
+    cut_key: bytes = field(repr=False)  # derive(vault secret, "page cut")
+    level: int
+    weight: int = 0
+    count: int = 0
+    due: bool = False
+
+    def starts_page(self, key: bytes, weight: int) -> bool:
+        """Say whether the rule cuts before this item, and take the item in."""
+        cut = self.count > 0 and (self.due or self.weight + weight > PAGE_MOST)
+        if cut:
+            self.weight = self.count = 0
+        self.weight, self.count = self.weight + weight, self.count + 1
+        draw = int.from_bytes(blake3(u8(self.level) + key, key=self.cut_key).digest()[:8], "big")
+        self.due = self.weight >= PAGE_MOST or (self.count >= 2 and draw < (weight << 64) // MEAN)
+        return cut
+
+
+@dataclass(slots=True)
+class Levels:
+    """One walk over all pages of one tree or one chunk list, from left to right."""
+
+    cut_key: bytes = field(repr=False)
+    cutters: dict[int, Cutter] = field(default_factory=dict)
+
+    def check_page(self, level: int, items: Iterable[tuple[bytes, int]]) -> None:
+        """Check that a page is cut off from the one before it, and not cut itself (§6.5)."""
+        first_of_level = level not in self.cutters
+        cutter = self.cutters.setdefault(level, Cutter(self.cut_key, level))
+        for place, (key, weight) in enumerate(items):
+            starts = cutter.starts_page(key, weight)
+            want(starts == (place == 0 and not first_of_level), "a page is not cut where the rule cuts")
+
+
+def walk_tree(blobs: Blobs, root: bytes, level: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield every node's key and encoded value, in order (§6.5)."""
+    levels, before = Levels(derive(blobs.vault.secret, "page cut")), [b""]
+    for place, item in enumerate(_walk_page(blobs, levels, root, level, None)):
+        want(place == 0 or before[0] < item[0], "keys do not ascend")
+        before[0] = item[0]
+        yield item
+
+
+def _walk_page(
+    blobs: Blobs, levels: Levels, id_: bytes, level: int, last: bytes | None
+) -> Iterator[tuple[bytes, bytes]]:
+    body = decode(blobs.page(TREE, id_), "a tree page")
+    want(type(body) is list and len(body) % 2 == 1 and len(body) > 1, "a tree page")
+    keys, values = body[1::2], body[2::2]
+    check(keys, [bytes], "a tree page")
+    check(values, [bytes if level == 0 else 32], "a tree page")
+    want(type(body[0]) is int and body[0] == level, "a tree page of another level")
+    want(all(a < b for a, b in pairwise(keys)), "keys do not ascend")
+    want(last in (None, keys[-1]), "a tree page does not end where its parent says")
+    want(last is not None or level == 0 or len(keys) > 1, "the root is not the lowest level with one page")
+    levels.check_page(level, ((k, len(k) + len(v) + 8) for k, v in zip(keys, values, strict=True)))
+    for key, value in zip(keys, values, strict=True):
+        if level == 0:
+            yield key, value
+        else:
+            yield from _walk_page(blobs, levels, value, level - 1, key)
+
+
+Reference = tuple[int, bytes, int]  # position of the data key, id of the chunk, length
+LIST_LEAF, LIST_INNER = (NATURAL, 32, range(1, CHUNK_MOST + 1)), (32, range(1, 2**48), range(1, 2**63))
+
+
+def references_of(blobs: Blobs, chunks: list[Any], size: int) -> Iterator[Reference]:
+    """Yield the chunks of a file in order; what they add up to is checked at the end (§6.3, §6.6)."""
+    if not chunks or type(chunks[0]) is int:
+        flat = [chunks[i : i + 3] for i in range(0, len(chunks), 3)]
+        check(flat, [LIST_LEAF], "chunks")
+        want(len(flat) <= 64 and sum(length for *_, length in flat) == size, "chunks do not add up")
+        yield from ((key, id_, length) for key, id_, length in flat)
+        return
+    check(chunks, (32, range(LEVELS_MOST + 1), range(65, 2**48)), "chunks")
+    levels = Levels(derive(blobs.vault.secret, "page cut"))
+    yield from _walk_list(blobs, levels, chunks[0], chunks[1], (chunks[2], size), is_root=True)
+
+
+def _walk_list(
+    blobs: Blobs, levels: Levels, id_: bytes, level: int, sums: tuple[int, int], *, is_root: bool
+) -> Iterator[Reference]:
+    body = decode(blobs.page(LIST, id_), "a chunk list")
+    want(type(body) is list and len(body) > 1 and body[0] == level and type(body[0]) is int, "a chunk list")
+    items = body[1:]
+    check(items, [LIST_INNER if level else LIST_LEAF], "a chunk list")
+    counts = [item[1] if level else 1 for item in items]
+    want((sum(counts), sum(item[2] for item in items)) == sums, "a chunk list does not add up")
+    want(not is_root or level == 0 or len(items) > 1, "the root is not the lowest level with one page")
+    levels.check_page(level, ((item[0 if level else 1], LIST_WEIGHT) for item in items))
+    for item in items:
+        if level == 0:
+            yield item[0], item[1], item[2]
+        else:
+            yield from _walk_list(blobs, levels, item[0], level - 1, (item[1], item[2]), is_root=False)
+
+
+# --- §6.1–6.4 nodes and their values --------------------------------------------------------------
+
+VAULT_NODE, DIRECTORY, FILE, SYMLINK = range(4)
+ROOT = bytes(16)
+TIME = range(-(2**63), 2**63)
+VALUE_DOT = (NATURAL, SEQUENCE, range(2**32))
+FILE_CONTENT = (*VALUE_DOT, range(2**63), 32, TIME, [(NATURAL, NATURAL, 40)], list, str, TIME)
+CONTENTS = {
+    VAULT_NODE: (*VALUE_DOT, 32),
+    DIRECTORY: (*VALUE_DOT, bool),
+    FILE: FILE_CONTENT,
+    SYMLINK: (*VALUE_DOT, bytes, TIME),
+}
+ENTRY = (
+    [16],
+    [32],
+    SEQUENCE,
+    [(NATURAL, SEQUENCE)],
+    [(*VALUE_DOT, 16, bytes)],
+    list,
+    [(*VALUE_DOT, range(0o1000))],
+)
+
+
+def directory_number(secret: bytes, key: bytes) -> bytes:
+    """Name a directory that is not the root (§6.1)."""
+    return keyed_id(secret, "directory number", key)[:16]
+
+
+def check_name(name: bytes) -> bytes:
+    """Accept one name of a path (§6.1)."""
+    want(
+        0 < len(name) < 256 and name not in (b".", b"..") and not set(name) & set(b"/\0"),
+        "a name in the tree",
+    )
+    return name
+
+
+def split_key(key: bytes) -> tuple[bytes, bytes, int]:
+    """Return parent number, name and kind of a node's key (§6.1)."""
+    want(len(key) >= 16 + 1 + 6 and key[-6] == 0 and key[-5] <= SYMLINK, "a key in the tree")
+    return key[:16], check_name(key[16:-6]), key[-5]
+
+
+def parse_value(kind: int, value: bytes, head: Head) -> list[list[Any]]:
+    """Return the entries of a node, each checked in all that §6.2 and §8.5 say."""
+    entries = decode(value, "a node")
+    want(type(entries) is list and bool(entries), "a node without entries")
+    for entry in entries:
+        _check_entry(kind, entry, head)
+    writers = [entry[0][0] for entry in entries]
+    want(writers == sorted(set(writers)), "the entries of a node are not sorted")
+    return list(entries)
+
+
+def _check_entry(kind: int, entry: Any, head: Head) -> None:  # noqa: ANN401
+    check(entry, ENTRY, "a node")
+    devices, epochs, sequence, past, places, contents, attributes = entry
+    check(contents, [CONTENTS[kind]], "a node's content")
+    want(bool(devices) and devices[1:] == sorted(set(devices) - {devices[0]}), "a node's devices")
+    want([d for d, _ in past] == sorted({d for d, _ in past} - {0}), "a node's past")
+    covered = dict(past) | {0: sequence}
+    dots = [value[:3] for values in (places, contents, attributes) for value in values]
+    used = {d for d, *_ in dots} | set(covered)
+    want(used == set(range(len(devices))), "a node's devices")
+    want(
+        all(head.covers(devices[d], s) for d, s in covered.items()),
+        "a node is outside its snapshot's context",
+    )
+    want(all(s <= covered.get(d, 0) for d, s, _ in dots), "a value is outside its node's past")
+    for values in (places, contents, attributes):
+        order = [(devices[d], s, j) for d, s, j, *_ in values]
+        want(order == sorted(set(order)), "a node's values are not sorted")
+    want(bool(contents), "a node without content")
+    want(not attributes or kind in (DIRECTORY, FILE), "attributes of a node that has none")
+    for place in places:
+        check_name(place[4])
+    _check_contents(kind, epochs, contents)
+
+
+def _check_contents(kind: int, epochs: list[bytes], contents: list[Any]) -> None:
+    if kind == SYMLINK:
+        want(all(0 < len(c[3]) < 4096 and 0 not in c[3] for c in contents), "a symlink's target")
+    spoken = (
+        {position for c in contents for born, under, _ in c[6] for position in (born, under)}
+        if kind == FILE
+        else set()
+    )
+    want(epochs == sorted(set(epochs)) and spoken == set(range(len(epochs))), "a node's epochs")
+    for c in contents if kind == FILE else ():
+        chunks = c[7]
+        if chunks and type(chunks[0]) is int:
+            keys, lengths = chunks[::3], chunks[2::3]
+            want(len(chunks) % 3 == 0 and len(chunks) <= 192 and all(type(k) is int for k in keys), "chunks")
+            check(lengths, [LIST_LEAF[2]], "chunks")
+        want(bool(chunks) == (c[3] > 0), "an empty file has no chunks, and no other")
+
+
+def read_tree(vault: Vault, head: Head, blobs: Blobs) -> None:
+    """Read the whole tree of a head into the table of nodes (§8.5)."""
+    conflicts = []
+    for key, value in walk_tree(blobs, *head.snapshot[6]) if head.snapshot[6] else ():
+        parent, name, kind = split_key(key)
+        entries = parse_value(kind, value, head)
+        _, epochs, _, _, places, contents, attributes = entries[0]
+        if max(len(entries), len(places), len(contents), len(attributes)) > 1:
+            conflicts.append(name)
+            continue
+        parent, name = places[0][3:5] if places else (parent, name)
+        number = directory_number(vault.secret, key) if kind == DIRECTORY else None
+        here = contents[0][3] if kind == DIRECTORY else True
+        mode = attributes[0][3] if attributes else None
+        row = (parent, name, kind, number, here, encode([epochs, contents[0]]), mode, None)
+        blobs.tables.execute("INSERT INTO nodes VALUES (?,?,?,?,?,?,?,?)", row)
+    if conflicts:
+        raise Conflict(f"{len(conflicts)} files or directories, one of them {printable(conflicts[0])}")
+    _place_nodes(blobs.tables)
+
+
+def _place_nodes(tables: sqlite3.Connection) -> None:
+    """Give every node its path, and refuse a tree that is none (§8.5)."""
+    tables.execute("CREATE INDEX by_parent ON nodes (parent)")
+    tables.execute("CREATE INDEX by_number ON nodes (number)")
+    lost = "SELECT count(*) FROM nodes WHERE parent != ? AND parent NOT IN (SELECT number FROM nodes WHERE kind = 1)"
+    want(tables.execute(lost, (ROOT,)).fetchone() == (0,), "a node's parent is no directory of the tree")
+    level, depth = [(ROOT, b"")], 0
+    while level and depth < 1024:
+        below = []
+        for number, path in level:
+            query = "SELECT rowid, name, kind, number FROM nodes WHERE parent = ? ORDER BY name"
+            for row, name, kind, inner in tables.execute(query, (number,)).fetchall():
+                place = path + b"/" + name if path else name
+                tables.execute("UPDATE nodes SET path = ? WHERE rowid = ?", (place, row))
+                if kind == DIRECTORY:
+                    below.append((inner, place))
+        level, depth = below, depth + 1
+    (lost_count,) = tables.execute("SELECT count(*) FROM nodes WHERE path IS NULL").fetchone()
+    want(lost_count == 0, "directories in a circle, or deeper than 1024 names")
+    revive = (
+        """UPDATE nodes SET here = 1 WHERE NOT here AND number IN (SELECT parent FROM nodes WHERE here)"""
+    )
+    while tables.execute(revive).rowcount:
+        pass  # a removed directory stands as long as something lives in it
+    twice = tables.execute("SELECT path FROM nodes WHERE here GROUP BY path HAVING count(*) > 1").fetchone()
+    if twice:
+        raise Conflict(f"two things at one place, {printable(twice[0])}")
+
+
+# --- §7 files -------------------------------------------------------------------------------------
+
+
+def data_keys(vault: Vault, epochs: list[bytes], keys: list[Any]) -> list[bytes]:
+    """Unwrap the data keys that a file lists (§6.4)."""
+    opened = []
+    for _, under, wrapped in keys:
+        want(all(epoch in vault.keys for epoch in epochs), "a file speaks of an unknown epoch")
+        try:
+            opened.append(aes_key_unwrap(derive(vault.keys[epochs[under]], "data key wrap"), wrapped))
+        except InvalidUnwrap as e:
+            raise Bad("a data key does not open") from e
+    return opened
+
+
+def write_file(blobs: Blobs, path: bytes, epochs: list[bytes], content: list[Any]) -> None:
+    """Write one file and compare its content hash (§7)."""
+    _, _, _, size, content_hash, _, keys, chunks, _, _ = content
+    opened = data_keys(blobs.vault, epochs, keys)
+    whole = blake3(key=derive(blobs.vault.secret, "content hash"))
+    with new_file(path) as f:
+        for key, id_, length in references_of(blobs, chunks, size):
+            want(key < len(opened), "a chunk under a key that the file does not list")
+            chunk = blobs.chunk(opened[key], id_, length)
+            whole.update(chunk)
+            f.write(chunk)
+    want(whole.digest() == content_hash, f"{printable(path)}: another content than its hash")
+
+
+def new_file(path: bytes) -> BinaryIO:
+    """Open a file that must not be there, for a tree whose disk may not tell `a` from `A`."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
+def printable(name: bytes) -> str:
+    """Make a name fit for a terminal."""
+    return ascii(os.fsdecode(name))
+
+
+def write_tree(blobs: Blobs, root: bytes) -> None:
+    """Write directories, then files, then symlinks: nothing is ever written through a symlink."""
+    query = "SELECT path, kind, content FROM nodes WHERE here AND kind = ? ORDER BY path"
+    os.mkdir(root, 0o700)  # noqa: PTH102 - names are bytes here, and pathlib has only text
+    for kind in (DIRECTORY, FILE, SYMLINK, VAULT_NODE):
+        for path, _, row in blobs.tables.execute(query, (kind,)):
+            epochs, content = decode(row, "a row")
+            place = root + b"/" + path
+            match kind:
+                case 1:
+                    os.mkdir(place, 0o700)  # noqa: PTH102
+                case 2:
+                    write_file(blobs, place, epochs, content)
+                case 3:
+                    os.symlink(content[3], place)  # noqa: PTH211
+                case _:
+                    sys.stderr.write(f"note: {printable(path)} stands for the vault {content[3].hex()}\n")
+
+
+def finish_tree(tables: sqlite3.Connection, root: bytes) -> None:
+    """Set times and permissions, the deepest first, when nothing more is written."""
+    query = "SELECT path, kind, content, mode FROM nodes WHERE here AND kind != 0 ORDER BY path DESC"
+    for path, kind, row, mode in tables.execute(query):
+        place, (_, content) = root + b"/" + path, decode(row, "a row")
+        if kind != SYMLINK and mode is not None:
+            os.chmod(place, mode)  # noqa: PTH101
+        if kind != DIRECTORY:
+            mtime = content[5 if kind == FILE else 4]
+            os.utime(place, ns=(mtime, mtime), follow_symlinks=False)
+
+
+# --- the whole ------------------------------------------------------------------------------------
+
+
+def check_all_snapshots(vault: Vault, heads: list[Head], blobs: Blobs) -> None:
+    """Open every earlier snapshot of every device: each names the one before it (§8.1, §8.2)."""
+    for head in heads:
+        before = None
+        for sequence, hash_ in enumerate([*read_history(head, blobs), head.hash], 1):
+            body = blobs.page(SNAPSHOT_BLOB, keyed_id(vault.secret, "snapshot id", hash_))
+            found, snapshot = open_snapshot(vault, head.device, body)
+            want((found, snapshot[4], snapshot[5]) == (hash_, sequence, before), "the snapshots of a device")
+            before = hash_
+
+
+def read_vault(vault: Vault, known: list[Known], stage: Path, *, deep: bool) -> sqlite3.Connection:
+    """Verify one vault and write it to `stage/tree/<vault id>`."""
+    tables = open_tables(stage / f"{vault.id.hex()}.tables")
+    blobs, heads = Blobs(vault, tables), read_heads(vault)
+    for index in sorted({index for head in heads for index in head.indexes}):
+        blobs.add_index(index)
+    tables.execute("CREATE INDEX by_prefix ON rows (prefix)")
+    head = newest_head(vault, heads, blobs, known)
+    if head is not None:
+        read_tree(vault, head, blobs)
+    if deep:
+        blobs.check_deep()
+        check_all_snapshots(vault, heads, blobs)
+    write_tree(blobs, os.fsencode(stage / "tree" / vault.id.hex()))
+    return tables
+
+
+def choose_vaults(store: Store, me: Card, known: list[Known], only: str | None) -> dict[bytes, Card]:
+    """Return the vaults of this identity with the cards of their owners.
+
+    Anybody who can write into the store can make a vault and name this identity a member of it. So a vault counts
+    only if this identity owns it, or if one of its own records names it.
+    """
+    named = {(k.vault, k.owner) for k in known}
+    chosen = {}
+    for m in store.names("vaults", HEX32):
+        vault = bytes.fromhex(m[0])
+        owner = owner_of(store, vault)
+        if owner is not None and (owner == me.fingerprint or (vault, owner) in named):
+            chosen[vault] = me if owner == me.fingerprint else load_card(store, owner)
+    for vault in {vault for vault, _ in named} - set(chosen):
+        sys.stderr.write(
+            f"warning: the own records name the vault {vault.hex()}, which is not in this copy\n"
+        )
+    chosen = {vault: owner for vault, owner in chosen.items() if only is None or vault.hex().startswith(only)}
+    if not chosen:
+        raise NoVault("these words open no vault in this store")
+    return chosen
+
+
+def directory_names(vaults: Iterable[bytes], known: list[Known]) -> dict[bytes, str]:
+    """Name each vault's directory: by an own record, made safe, or by its id's first 16 digits."""
+    names: dict[bytes, str] = {}
+    for vault in vaults:
+        given = next((k.name for k in known if k.vault == vault), "")
+        name = re.sub(r"[^\w .-]", "_", given).strip(" .")[:80] or vault.hex()[:16]
+        taken = name.casefold() in {other.casefold() for other in names.values()}
+        names[vault] = f"{name} {vault.hex()[:16]}" if taken else name
+    return names
+
+
+def read_store(store: Store, words: Words, stage: Path, only: str | None, *, deep: bool) -> list[str]:
+    """Turn everything that the words open into `stage/tree`, and return the names of its directories."""
+    if not store.names(f"people/{words.fingerprint.hex()}", "card-.*"):
+        raise NoVault("these words open nothing in this store")
+    me = load_card(store, words.fingerprint)
+    want(me.fingerprint == words.fingerprint, "a card of somebody else")
+    identity = open_card_keys(store, words, me)
+    refuse_retired(store, me)
+    known = read_own_records(store, me, identity)
+    owners = choose_vaults(store, me, known, only)
+    (stage / "tree").mkdir()
+    done = [
+        (vault, read_vault(open_vault(store, vault, owner, me, identity), known, stage, deep=deep))
+        for vault, owner in owners.items()
+    ]
+    names = directory_names(owners, known)
+    for vault, tables in done:
+        place = stage / "tree" / vault.hex()
+        finish_tree(tables, os.fsencode(place))
+        tables.close()
+        place.rename(stage / "tree" / names[vault])
+    return list(names.values())
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read, verify and stage everything beside DEST; then one rename shows it."""
+    dest: Path = arguments.dest
+    if dest.is_symlink() or (dest.exists() and (not dest.is_dir() or any(dest.iterdir()))):
+        raise Mistyped(f"{dest} is there already, and not empty")
+    words = keys_of_words(entropy_of(arguments.recovery_file.read_text(encoding="utf-8")))
+    stage = Path(tempfile.mkdtemp(prefix=f".{dest.name}-", dir=dest.absolute().parent))
+    try:
+        names = read_store(Store(arguments.store), words, stage, arguments.vault, deep=arguments.deep)
+        (stage / "tree").rename(dest)
+    finally:
+        remove(stage)
+    sys.stdout.write("".join(f"{dest / name}\n" for name in names))
+
+
+def remove(stage: Path) -> None:
+    """Remove a directory and what is in it, also where its permissions forbid that."""
+    for folder, below, _ in os.walk(stage):
+        for path in (Path(folder, name) for name in below):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(stage)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Turn a copied e2esync store and its recovery words into files."
+    )
+    parser.add_argument(
+        "store", type=Path, metavar="STORE_COPY", help="a directory with the object keys as paths"
+    )
+    parser.add_argument("dest", type=Path, metavar="DEST", help="a directory that is not there yet, or empty")
+    parser.add_argument(
+        "--recovery-file", type=Path, required=True, metavar="F", help="the 24 words; # comments"
+    )
+    parser.add_argument("--vault", metavar="ID", help="only the vault whose id begins so")
+    parser.add_argument(
+        "--deep", action="store_true", help="hash every pack whole; open every earlier snapshot"
+    )
+    try:
+        run(parser.parse_args(argv))
+    except Stop as e:
+        sys.stderr.write(f"error: {e}\n")
+        return e.code
+    except (OSError, sqlite3.Error) as e:
+        sys.stderr.write(f"error: {e}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Test vectors of docs/format.md: one scenario a file, and what makes them."""
