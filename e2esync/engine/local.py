@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from e2esync.adapters.files import ChangedLocally, Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow, Found
 from e2esync.chunking.cutter import MIN_SIZE
-from e2esync.engine.content import ContentStore, Stored
+from e2esync.engine.content import Borrow, ContentStore, Stored
 from e2esync.engine.scan import Scan, below
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.errors import E2ESyncError
@@ -201,7 +201,7 @@ class LocalWriter:
         current = only((node.entry,)).contents[0] if node.entry else None
         match Kind(found.kind):
             case Kind.FILE:
-                stored = self._store(found)
+                stored = self._store(found, self._borrow(current))
                 if isinstance(current, FileContent) and current.hash == stored.hash:
                     return None, stored.fingerprint, stored.hash
                 return self._file_content(stored), stored.fingerprint, stored.hash
@@ -219,15 +219,23 @@ class LocalWriter:
                     b"",
                 )
 
-    def _store(self, found: Found) -> Stored:
+    def _borrow(self, current: Content | None) -> Borrow:
+        """Return the keys whose chunks a file may refer to."""
+        if not self._vault.within_files:
+            return None
+        return frozenset(current.keys) if isinstance(current, FileContent) else frozenset()
+
+    def _store(self, found: Found, borrow: Borrow) -> Stored:
         for _ in range(READS):
             try:
                 if found.size <= MIN_SIZE:
-                    return self._contents.store_small(*self._folder.read_small(found.path, MIN_SIZE))
+                    return self._contents.store_small(
+                        *self._folder.read_small(found.path, MIN_SIZE), borrow=borrow
+                    )
             except ChangedLocally:
                 pass  # it may have grown: read it as any other
             with self._folder.open_read(found.path) as file:
-                stored = self._contents.store(file)
+                stored = self._contents.store(file, borrow=borrow)
             if stored is not None:
                 return stored
         raise ChangedWhileRead(found.path, "it changes while it is read")

@@ -10,7 +10,7 @@ from e2esync.adapters.files import FolderLock, LocalFolder, Unreadable
 from e2esync.adapters.state import FolderState
 from e2esync.adapters.stores.counting import Traffic
 from e2esync.engine.members import open_membership
-from e2esync.engine.notes import FolderNote, StoreAddress
+from e2esync.engine.notes import Dedup, FolderNote, StoreAddress
 from e2esync.engine.vault import SYSTEM_CLOCK, Progress, SyncedFolder, silent
 from e2esync.errors import SafetyStop
 from e2esync.vault.cipher import VaultCipher
@@ -59,6 +59,7 @@ def synced_folder(
             progress=progress,
             device=local.device(note.device),
             names=(local.device_name, local.user_name),
+            within_files=note.dedup == Dedup.FILE,
             state=state,
             folder=folder,
         )

@@ -1093,3 +1093,17 @@ def test_our_own_head_is_put_again_where_the_store_lost_it(pair):
     a.push()
     assert a.store.get(key) == head
     assert_quiet(a)
+
+
+def test_without_borrowing_a_copy_is_sent_again_and_an_edit_is_not(pair):
+    a, b = pair
+    a.vault = replace(a.vault, within_files=True)
+    large = random_bytes(6 * MIB)
+    write(a.root / "one", large)
+    sync(a, b)
+    write(a.root / "two", large)
+    assert uploaded(a) > len(large)
+    write(a.root / "one", large[: 3 * MIB] + b"edited" + large[3 * MIB :])
+    assert uploaded(a) < len(large)
+    b.pull()
+    assert b.differs(a.tree()) == {}
