@@ -14,6 +14,7 @@ PREFIX_SIZE = 16  # bytes of an id
 PACK_LIMIT = 1 << 24  # bytes
 _HASH_SIZE = 32
 _LENGTH_SIZE = 4
+SEAL_OVERHEAD = 28  # bytes; a blob is longer
 
 
 class Row(NamedTuple):
@@ -64,7 +65,7 @@ def decode_index(body: bytes) -> Iterator[Group]:
         NewerFormat: It has another version.
     """
     value = decode_exact(body)
-    if type(value) is not list or not value or value[0] != VERSION:
+    if type(value) is not list or not value or value[0] != VERSION or type(value[0]) is not int:
         raise NewerFormat("the vault uses a newer format")
     try:
         _, epochs, groups = value
@@ -78,7 +79,9 @@ def decode_index(body: bytes) -> Iterator[Group]:
 
 def _decode_group(raw: list[object], epochs: Sequence[bytes]) -> Group:
     pack, start, kind_class, epoch, prefixes, packed = raw
-    if kind_class not in (0, 1) or type(start) is not int or type(epoch) is not int or epoch < 0 or start < 0:
+    if type(kind_class) is not int or type(start) is not int or type(epoch) is not int:
+        raise ValueError
+    if not 0 <= kind_class <= 1 or start < 0 or epoch < 0:
         raise ValueError
     if type(prefixes) is not bytes or type(packed) is not bytes or not packed:
         raise ValueError
@@ -87,7 +90,7 @@ def _decode_group(raw: list[object], epochs: Sequence[bytes]) -> Group:
         raise ValueError
     lengths = struct.unpack(f">{count}I", packed)
     offsets = list(accumulate(lengths, initial=start))
-    if offsets[-1] > PACK_LIMIT or min(lengths) == 0:
+    if offsets[-1] > PACK_LIMIT or min(lengths) <= SEAL_OVERHEAD:
         raise ValueError
     rows = tuple(
         [Row(prefixes[i * PREFIX_SIZE : (i + 1) * PREFIX_SIZE], offsets[i], lengths[i]) for i in range(count)]

@@ -48,7 +48,7 @@ class Compressor:
         if method == RAW:
             body = rest
         elif method == ZSTD:
-            body = self._inflate(rest, most if size is None else size)
+            body = self._inflate(rest, most if size is None else min(size, most))
         else:
             raise BadObject("a blob is compressed in an unknown way")
         if (size is not None and len(body) != size) or len(body) > most:

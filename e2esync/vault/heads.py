@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.crypto.labels import Purpose
-from e2esync.errors import BadObject
+from e2esync.errors import BadObject, NewerFormat
 from e2esync.format.certificate import Certificate, SignedCertificate
 from e2esync.format.head import HeadBody
 from e2esync.format.history import History, decode_history
@@ -190,6 +190,8 @@ def open_head(
     device = bytes.fromhex(device_hex)
     record, signed = Place(Purpose.HEAD_SEAL, vault_id, device).unseal(content, membership, keyring)
     body, certificate = _open_body(signed, device, record, membership)
+    if body.retired_hash != NO_RETIRED:
+        raise NewerFormat("a head speaks of removed devices")
     if body.vault != vault_id:
         raise BadObject("a head is of another vault")
     snapshot, snapshot_hash = open_snapshot(

@@ -38,4 +38,9 @@ def open_index(
     framed = EpochFramed.decode(content)
     sealer = Sealer(key_of(framed.record), Purpose.INDEX_SEAL)
     padded = sealer.unseal(framed.sealed, context=vault_id + framed.record)
-    return decode_index(unpad(padded, overhead=_OVERHEAD))
+    known: set[bytes] = set()
+    for group in decode_index(unpad(padded, overhead=_OVERHEAD)):
+        if group.epoch not in known:
+            key_of(group.epoch)  # an epoch's name is the hash of the record that opened it
+            known.add(group.epoch)
+        yield group

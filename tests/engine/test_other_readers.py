@@ -175,11 +175,11 @@ def test_no_name_content_or_hash_is_found_anywhere_in_the_store(tmp_path, kind):
     if kind == "directory":
         here = tmp_path / "store"
         everything |= {str(path): path.read_bytes() for path in here.rglob("*") if path.is_file()}
-    secrets = [b"canary", b"laptop", b"Ann", str(tmp_path).encode(), *(n for n in names), b"e2esync-folder"]
+    secrets = [b"canary", b"laptop", str(tmp_path).encode(), *(n for n in names), b"e2esync-folder"]
     for content in [*contents[:3], CANARY * 51]:
         secrets += readable(content)
     secrets += readable(contents[3])
-    secrets += [recovery.to_words(world.entropy)[0].encode() + b" ", world.entropy.reveal()]
+    secrets += [" ".join(recovery.to_words(world.entropy)[:3]).encode(), world.entropy.reveal()]
     for dev in (a, b):
         for value in (dev.keys.keyring.vault_secret, *dev.keys.keyring.epochs.values()):
             secrets.append(value.reveal())

@@ -152,7 +152,7 @@ def _open(dev: Dev) -> SyncedFolder:
         catalogue=Catalogue(dev.home / "catalogue.db"),
         clock=dev.clock.clock,
         device=dev.device,
-        names=(dev.name, "Ann"),
+        names=(dev.name, "Ann canary"),
         state=FolderState(dev.home / "state.db"),
         folder=LocalFolder.open(dev.root),
     )
@@ -168,7 +168,7 @@ class World:
         self.entropy = recovery.generate()
         self.devices: list[Dev] = []
         identity, cards = create_identity(self.entropy)
-        vault = create_vault(identity, "Ann")
+        vault = create_vault(identity, "Ann canary")
         for key, content in cards.items():
             self.store.put(key, content)
         self.store.put(vault.members_key, vault.members)
