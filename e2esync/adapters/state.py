@@ -327,6 +327,15 @@ class FolderState:
         """Yield what is to be read from one pack."""
         return map(Step._make, self._db.execute("SELECT * FROM step WHERE pack = ? ORDER BY start", (pack,)))
 
+    def parents_of_steps(self) -> list[bytes]:
+        """Return the numbers of the directories in which contents have to come."""
+        return [parent for (parent,) in self._db.execute("SELECT DISTINCT parent FROM step")]
+
+    def drop_steps_below(self, parent: bytes) -> list[Step]:
+        """Fetch nothing into a directory; return what would have been."""
+        steps = self._db.execute("DELETE FROM step WHERE parent = ? RETURNING *", (parent,)).fetchall()
+        return list(map(Step._make, steps))
+
     def size_of_steps(self) -> int:
         """Return the bytes of content that have to be fetched."""
         return int(self._db.execute("SELECT coalesce(sum(size), 0) FROM step").fetchone()[0])

@@ -31,6 +31,7 @@ from e2esync.tree.keys import Kind, kind_of, node_key
 from e2esync.tree.values import Content, DirectoryContent, Dot, Entry, FileContent, SymlinkContent
 
 BATCH = 1000
+BLOCK = 1 << 20  # bytes read at once
 LETTERS: dict[Kind, Literal["f", "d", "l"]] = {Kind.DIRECTORY: "d", Kind.FILE: "f", Kind.SYMLINK: "l"}
 READS = 3  # tries at a file that changes under the read
 
@@ -201,8 +202,12 @@ class LocalWriter:
         current = only((node.entry,)).contents[0] if node.entry else None
         match Kind(found.kind):
             case Kind.FILE:
-                stored = self._store(found, self._borrow(current))
-                if isinstance(current, FileContent) and current.hash == stored.hash:
+                before = current if isinstance(current, FileContent) else None
+                same = self._same(found, before)
+                if same is not None and before is not None:
+                    return None, same, before.hash
+                stored = self._store(found, self._borrow(before))
+                if before is not None and before.hash == stored.hash:
                     return None, stored.fingerprint, stored.hash
                 return self._file_content(stored), stored.fingerprint, stored.hash
             case Kind.SYMLINK:
@@ -219,11 +224,21 @@ class LocalWriter:
                     b"",
                 )
 
-    def _borrow(self, current: Content | None) -> Borrow:
+    def _same(self, found: Found, before: FileContent | None) -> Fingerprint | None:
+        """Return what a file is now if it still has its content: a file that was only touched sends nothing."""
+        if before is None or before.size != found.size:
+            return None
+        hasher = self._vault.cipher.content_hasher()
+        with self._folder.open_read(found.path) as file:
+            while block := file.read(BLOCK):
+                hasher.update(block)
+            return file.fingerprint if hasher.digest() == before.hash and file.unchanged() else None
+
+    def _borrow(self, before: FileContent | None) -> Borrow:
         """Return the keys whose chunks a file may refer to."""
         if not self._vault.within_files:
             return None
-        return frozenset(current.keys) if isinstance(current, FileContent) else frozenset()
+        return frozenset(before.keys) if before is not None else frozenset()
 
     def _store(self, found: Found, borrow: Borrow) -> Stored:
         for _ in range(READS):
@@ -266,9 +281,7 @@ class LocalWriter:
     def _write_gone(self, row: DiskRow) -> None:
         """Remove a node and all below it, but for what was moved out or is due."""
         self._flush()
-        for gone in below(self._state, row):
-            if (gone.parent, gone.name) in self._claimed or self._state.is_due(gone.node):
-                continue
+        for gone in list(below(self._state, row, but=self._is_elsewhere)):
             if gone.number is not None:
                 entry = self._entry(gone.node)
                 if entry is not None:
@@ -280,6 +293,10 @@ class LocalWriter:
                 self.changed.append(gone.node)
                 self._summary.deleted_remote += 1
             self._state.drop_rows([gone])
+
+    def _is_elsewhere(self, row: DiskRow) -> bool:
+        """Return whether a thing was found elsewhere, with all that is in it, or where it is is unknown."""
+        return (row.parent, row.name) in self._claimed or self._state.is_due(row.node)
 
     # the state
 

@@ -1,4 +1,8 @@
-"""Where directories stand: in the tree, and on this disk as it is now."""
+"""Where directories stand: in the tree, and on this disk as it is now.
+
+A place is a name in a directory, and the directory is named by its number. So a place stays the
+same wherever that directory is moved; only its path changes.
+"""
 
 from __future__ import annotations
 
@@ -11,57 +15,78 @@ from e2esync.tree.keys import ROOT, Kind
 
 MAX_DEPTH = 1024  # directories above each other
 
+Place = tuple[bytes, bytes]  # number of the directory, name
+
 
 class Places:
     """Paths by the number of the directory, remembered until something moves."""
 
     def __init__(self, state: FolderState) -> None:
         self._state = state
-        self._here: dict[bytes, bytes] = {ROOT: b""}
+        self._known: dict[bytes, bytes | None] = {ROOT: b""}
 
     def forget(self) -> None:
-        """Note that a directory moved on this disk."""
-        self._here = {ROOT: b""}
+        """Note that a directory moved on this disk, or came or went."""
+        self._known = {ROOT: b""}
 
-    def path(self, parent: bytes, name: bytes) -> bytes:
-        """Return where a name in a directory stands on this disk now, or will where the disk lacks the directory.
+    def path(self, place: Place) -> bytes | None:
+        """Return where a place is on this disk, or will be; None where its directory is not there yet.
+
+        Raises:
+            BadObject: Directories stand inside each other, or too deep.
+        """
+        parent, name = place
+        directory = self.directory(parent)
+        return None if directory is None else join(directory, name)
+
+    def directory(self, number: bytes) -> bytes | None:
+        """Return the path of a directory, as `path` does."""
+        names: list[bytes] = []
+        current = number
+        while current not in self._known:
+            if len(names) > MAX_DEPTH:
+                raise BadObject("directories of the tree stand inside each other")
+            place = self._place(current)
+            if place is None:
+                self._known[number] = None
+                return None
+            current, name = place
+            names.append(name)
+        above = self._known[current]
+        self._known[number] = None if above is None else join(above, *reversed(names))
+        return self._known[number]
+
+    def _place(self, number: bytes) -> Place | None:
+        """Return where a directory stands, by its row, or else by the tree if no other thing of ours is there."""
+        row = self._state.directory_row(number)
+        if row is not None:
+            return row.parent, row.name
+        place = self.in_tree(number)
+        return None if place is None or self._state.row_at(*place) is not None else place
+
+    def in_tree(self, number: bytes) -> Place | None:
+        """Return where the tree has a directory; None if it has none of this number."""
+        node = self._state.directory_node(number)
+        value = self._state.node(node) if node is not None else None
+        if node is None or value is None:
+            return None
+        return place_of(node, decode_entries(decode(value), Kind.DIRECTORY)[0])
+
+    def path_in_tree(self, place: Place) -> bytes:
+        """Return the path of a place in the tree, wherever things stand on this disk.
 
         Raises:
             BadObject: The directory hangs under nothing, or too deep.
         """
-        return join(self.directory(parent), name)
-
-    def directory(self, number: bytes) -> bytes:
-        """Return the path of a directory, as `path` does."""
-        names: list[bytes] = []
-        current = number
-        while current not in self._here:
-            if len(names) > MAX_DEPTH:
-                raise BadObject("directories of the tree stand inside each other")
-            row = self._state.directory_row(current)
-            parent, name = (row.parent, row.name) if row is not None else self.in_tree(current)
+        parent, name = place
+        names = [name]
+        while parent != ROOT:
+            above = self.in_tree(parent)
+            if above is None or len(names) > MAX_DEPTH:
+                raise BadObject("a value of the tree stands in no directory")
+            parent, name = above
             names.append(name)
-            current = parent
-        found = join(self._here[current], *reversed(names))
-        self._here[number] = found
-        return found
-
-    def in_tree(self, number: bytes) -> tuple[bytes, bytes]:
-        """Return parent and name of a directory as the tree has them."""
-        node = self._state.directory_node(number)
-        value = self._state.node(node) if node is not None else None
-        if node is None or value is None:
-            raise BadObject("a value of the tree stands in no directory")
-        return place_of(node, decode_entries(decode(value), Kind.DIRECTORY)[0])
-
-    def depth_in_tree(self, number: bytes) -> int:
-        """Return how many directories of the tree stand above what is in this one."""
-        depth = 0
-        while number != ROOT:
-            if depth > MAX_DEPTH:
-                raise BadObject("directories of the tree stand inside each other")
-            number, depth = self.in_tree(number)[0], depth + 1
-        return depth
+        return join(*reversed(names))
 
 
 def join(*names: bytes) -> bytes:

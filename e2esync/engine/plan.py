@@ -1,17 +1,17 @@
-"""What has to happen on the disk for nodes whose disk side is due: a decision for each, nothing done.
+"""What has to happen on the disk for a node whose disk side is due: a decision for each, nothing done.
 
-A node is decoded once, here. What the later steps need of a content stands in a `Step`, which waits
-in the database and not in memory, since there may be very many.
+What the later steps need of a content stands in a `Step`, which waits in the database and not in
+memory, since there may be very many.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from e2esync.adapters.catalogue import Catalogue
 from e2esync.adapters.state import DiskRow, FolderState, Step
 from e2esync.engine.local import dot_bytes
+from e2esync.engine.places import Place
 from e2esync.errors import MissingObject
 from e2esync.format.cbor import decode
 from e2esync.merge.view import Shown, shown
@@ -33,19 +33,39 @@ class Due(NamedTuple):
     row: DiskRow | None
 
     @property
+    def is_directory(self) -> bool:
+        """Return whether it is a directory."""
+        return self.kind is Kind.DIRECTORY
+
+    @property
+    def is_nothing(self) -> bool:
+        """Return whether nothing has to happen: it neither has to stand here nor does."""
+        return self.kind is Kind.VAULT or (self.shown is None and self.row is None)
+
+    @property
+    def target(self) -> Place | None:
+        """Return where it has to stand."""
+        return (self.shown.parent, self.shown.name) if self.shown is not None else None
+
+    @property
+    def place(self) -> Place | None:
+        """Return where it stands on this disk."""
+        return (self.row.parent, self.row.name) if self.row is not None else None
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether it stands here and has to go."""
+        return self.shown is None and self.row is not None
+
+    @property
     def is_moved(self) -> bool:
         """Return whether it stands elsewhere on this disk."""
-        row, stands = self.row, self.shown
-        return (
-            row is not None and stands is not None and (stands.parent, stands.name) != (row.parent, row.name)
-        )
+        return self.row is not None and self.shown is not None and self.place != self.target
 
     @property
     def is_changed(self) -> bool:
         """Return whether its content on this disk is another one, or none."""
-        return self.row is None or (
-            self.kind is not Kind.DIRECTORY and digest_of(self.shown) != self.row.hash
-        )
+        return self.row is None or (not self.is_directory and digest_of(self.shown) != self.row.hash)
 
     @property
     def has_other_mode(self) -> bool:
@@ -53,19 +73,6 @@ class Due(NamedTuple):
         return (
             self.row is not None and self.shown is not None and self.shown.mode not in {None, self.row.mode}
         )
-
-
-@dataclass
-class Plan:
-    """What is due, by what has to happen."""
-
-    gone_files: list[bytes] = field(default_factory=list)
-    directories: list[bytes] = field(default_factory=list)  # to make or move
-    moves: list[bytes] = field(default_factory=list)  # of files and links
-    contents: list[Due] = field(default_factory=list)  # not yet looked at on the disk; emptied in batches
-    gone_directories: list[bytes] = field(default_factory=list)
-    modes: list[bytes] = field(default_factory=list)
-    nothing: list[bytes] = field(default_factory=list)
 
 
 def digest_of(stands: Shown | None) -> bytes:
@@ -87,41 +94,9 @@ def due_of(state: FolderState, node: bytes, value: bytes | None) -> Due:
     return Due(node, kind, stands, rows[0] if rows else None)
 
 
-def look(state: FolderState, node: bytes) -> Due:
+def look_up(state: FolderState, node: bytes) -> Due:
     """Return what is due for a node."""
     return due_of(state, node, state.node(node))
-
-
-def sort(plan: Plan, due: Due) -> None:
-    """Add a node to what has to happen."""
-    if due.kind is Kind.VAULT or (due.shown is None and due.row is None):
-        plan.nothing.append(due.node)
-    elif due.shown is None:
-        (plan.gone_directories if due.kind is Kind.DIRECTORY else plan.gone_files).append(due.node)
-    elif due.kind is Kind.DIRECTORY:
-        _sort_directory(plan, due)
-    else:
-        _sort_content(plan, due)
-
-
-def _sort_directory(plan: Plan, due: Due) -> None:
-    if due.row is None or due.is_moved:
-        plan.directories.append(due.node)
-    if due.has_other_mode:
-        plan.modes.append(due.node)
-    elif due.row is not None and not due.is_moved:
-        plan.nothing.append(due.node)
-
-
-def _sort_content(plan: Plan, due: Due) -> None:
-    if due.is_moved:
-        plan.moves.append(due.node)
-    if due.is_changed:
-        plan.contents.append(due)
-    elif due.has_other_mode:
-        plan.modes.append(due.node)
-    elif not due.is_moved:
-        plan.nothing.append(due.node)
 
 
 def step_of(due: Due, catalogue: Catalogue) -> Step:

@@ -31,7 +31,7 @@ def push_actions(vault: SyncedFolder, found: Scan) -> list[Action]:
         else:
             actions.append(Action("upload", item.path))
     for gone in found.gone:
-        rows = (row for row in below(state, gone.row) if (row.parent, row.name) not in found.claimed)
+        rows = below(state, gone.row, but=lambda row: (row.parent, row.name) in found.claimed)
         actions += [Action("delete-remote", row_path(state, row) or row.name) for row in rows]
     return actions
 
@@ -41,11 +41,11 @@ def pull_actions(vault: SyncedFolder) -> list[Action]:
     state, places, actions = vault.state, Places(vault.state), []
     for node, value in state.due():
         due = due_of(state, node, value)
-        here = places.path(due.row.parent, due.row.name) if due.row is not None else None
+        here = places.path((due.row.parent, due.row.name)) if due.row is not None else None
         if due.shown is None:
             actions += [Action("delete-local", here)] if here is not None else []
             continue
-        path = places.path(due.shown.parent, due.shown.name)
+        path = places.path_in_tree((due.shown.parent, due.shown.name))
         if due.is_moved:
             actions.append(Action("move", path, here))
         if due.kind is Kind.DIRECTORY:

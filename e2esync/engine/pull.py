@@ -8,6 +8,7 @@ from e2esync.engine.marker import check_marker
 from e2esync.engine.own import see_own_head
 from e2esync.engine.preview import pull_actions
 from e2esync.engine.publish import put_pending_head
+from e2esync.engine.stock import take_stock
 from e2esync.engine.vault import Summary, SyncedFolder
 
 
@@ -29,6 +30,7 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     summary = Summary()
     check_marker(vault)
     put_pending_head(vault)
+    take_stock(vault)
     listed = see_own_head(vault)
     if dry_run:
         try:

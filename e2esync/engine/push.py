@@ -10,6 +10,7 @@ from e2esync.engine.own import see_own_head
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
 from e2esync.engine.scan import scan
+from e2esync.engine.stock import take_stock
 from e2esync.engine.sweep import sweep
 from e2esync.engine.upload import Uploader
 from e2esync.engine.vault import Summary, SyncedFolder
@@ -30,6 +31,7 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
         return summary
     put_pending_head(vault)
     see_own_head(vault)
+    take_stock(vault)
     with vault.state.transaction():
         _write_and_publish(vault, summary)
     if put_pending_head(vault):

@@ -7,7 +7,7 @@ counts as deleted only if it is missing again a second later; what cannot be rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -217,11 +217,15 @@ def row_path(state: FolderState, row: DiskRow) -> bytes | None:
     return b"/".join(reversed(names))
 
 
-def below(state: FolderState, row: DiskRow) -> Iterator[DiskRow]:
-    """Yield a row and all rows under it, parents first."""
+def below(
+    state: FolderState, row: DiskRow, *, but: Callable[[DiskRow], bool] = lambda _row: False
+) -> Iterator[DiskRow]:
+    """Yield a row and all rows under it, parents first; leave out some, with all that is under those."""
     todo = [row]
     while todo:
         current = todo.pop()
+        if but(current):
+            continue
         yield current
         if current.number is not None:
             todo.extend(state.rows_in(current.number))

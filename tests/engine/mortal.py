@@ -92,10 +92,8 @@ def run(dev: Dev, command: str, death: Death) -> bool:
     folder = _Steps(dev.vault.folder, death, "folder", _FOLDER)
     state, catalogue = dev.vault.state, dev.vault.catalogue
     whole = state._db, catalogue._db
-    state._db, catalogue._db = (  # type: ignore[assignment]
-        _Connection(whole[0], death, "state"),
-        _Connection(whole[1], death, "catalogue"),
-    )
+    state._db = _Connection(whole[0], death, "state")  # type: ignore[assignment]
+    catalogue._db = _Connection(whole[1], death, "catalogue")  # type: ignore[assignment]
     try:
         with dev.using(store=store, folder=folder):
             getattr(dev, command)()

@@ -1,14 +1,17 @@
 """Killed at every call to the store, every commit and every change of the folder, then run again."""
 
+import random
 import shutil
+from contextlib import suppress
 from itertools import count
 
 import pytest
 
 from e2esync.errors import E2ESyncError, StoreUnavailable
 from e2esync.format import names
+from tests.engine import test_push_pull as changes
 from tests.engine.mortal import Death, run
-from tests.engine.test_push_pull import assert_quiet, base, random_bytes, swap, sync, write
+from tests.engine.test_push_pull import assert_quiet, base, random_bytes, swap, sync, without_times, write
 from tests.engine.world import World
 
 BIG = 1 << 20  # bytes; packs and nothing else are as large
@@ -54,12 +57,24 @@ def new_things(root):
 
 
 CHANGES = [change_everything, only_moves, only_modes, only_deletions, new_things]
+IN_EACH_OTHERS_WAY = [
+    changes.swap_file_and_directory,
+    changes.cycle_of_three,
+    changes.cycle_of_directories,
+    changes.chain_of_renames,
+    changes.parent_into_its_child,
+    changes.file_becomes_directory,
+    changes.directory_becomes_file,
+    changes.directory_becomes_file_and_back_elsewhere,
+    changes.directory_becomes_symlink,
+    changes.chmod_and_rename,
+]
 
 
 @pytest.fixture
 def worlds(tmp_path):
     """A function that makes a world in which a base was synced; the one before is closed."""
-    made = []
+    made: list[World] = []
 
     def make():
         if made:
@@ -130,7 +145,7 @@ def test_a_push_that_was_killed_anywhere_is_finished_by_the_next(worlds, change)
     assert {"store.put", "store.list", "state commit", "catalogue commit"} <= kinds
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", [*CHANGES, *IN_EACH_OTHERS_WAY], ids=lambda change: change.__name__)
 def test_a_pull_that_was_killed_anywhere_is_finished_by_the_next(worlds, change):
     def check(world, a, b):
         pulled = b.pull()
@@ -145,7 +160,9 @@ def test_a_pull_that_was_killed_anywhere_is_finished_by_the_next(worlds, change)
 
 
 @pytest.mark.parametrize(
-    "change", [change_everything, only_moves, only_modes], ids=lambda change: change.__name__
+    "change",
+    [change_everything, only_moves, only_modes, *IN_EACH_OTHERS_WAY],
+    ids=lambda change: change.__name__,
 )
 def test_a_push_after_a_pull_that_was_killed_undoes_nothing(worlds, change):
     def check(world, a, b):
@@ -160,6 +177,35 @@ def test_a_push_after_a_pull_that_was_killed_undoes_nothing(worlds, change):
         assert b.differs(expected) == {}
 
     every_step(worlds, change, "pull", check)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_pulls_of_many_changes_that_are_killed_again_and_again_come_to_their_end(tmp_path, seed):
+    killed_again_and_again(tmp_path, random.Random(seed), rounds=5)
+
+
+def killed_again_and_again(home, rng, *, rounds):
+    """Change anything on one device, kill the other's pulls and pushes anywhere, and see that nothing comes of it."""
+    world = World(home)
+    a, b = world.device("laptop"), world.device("desk")
+    base(a.root)
+    sync(a, b)
+    for _ in range(rounds):
+        for change in rng.sample(changes.CHANGES, rng.choice([1, 2, 3, 5])):
+            with suppress(OSError):  # what it wants to change is not there any more
+                change(a.root)
+        a.push()
+        expected = a.tree()
+        while not run(b, "pull", Death(rng.randrange(8, 60))):
+            if rng.random() < 0.5:
+                run(b, "push", Death(rng.randrange(1, 30)))
+        pulled = b.pull()
+        assert (pulled.skipped, pulled.failed) == ([], [])
+        b.push()
+        a.pull()
+        assert without_times(a.tree()) == without_times(expected)
+        assert without_times(b.tree()) == without_times(expected)
+    world.close()
 
 
 def test_the_first_push_of_all_is_finished_by_the_next(tmp_path):

@@ -7,6 +7,7 @@ of its class, taken away. The device knows the words only, and reads everything 
 import random
 import shutil
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -188,7 +189,9 @@ def test_two_packs_of_one_size_that_changed_places_are_noticed(attacked):
     for sort in ("page pack", "mixed pack", "chunk pack"):
         for key in classes(world, stored)[sort]:
             by_size.setdefault(len(stored[key]), []).append(key)
-    one, other = next((k for k in by_size.values() if len(k) > 1), list(sum(by_size.values(), []))[:2])[:2]  # noqa: RUF017
+    one, other = next(
+        (k for k in by_size.values() if len(k) > 1), list(chain.from_iterable(by_size.values()))[:2]
+    )[:2]
     changed = {**stored, one: stored[other], other: stored[one]}
     assert isinstance(attempt(world, changed, 0), IntegrityError)
 

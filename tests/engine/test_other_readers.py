@@ -139,6 +139,8 @@ def as_expected(found: dict[bytes, tuple]) -> dict[str, dict[str, object]]:
                 listed[path.decode()] = {"kind": "directory", "mode": mode}
             case ("symlink", target, mtime):
                 listed[path.decode()] = {"kind": "symlink", "mtime": mtime, "target": target.decode()}
+            case _:
+                listed[path.decode()] = {"kind": "neither"}
     return listed
 
 

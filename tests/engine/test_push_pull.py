@@ -501,6 +501,11 @@ def move_out_and_delete_the_directory(root):
     shutil.rmtree(root / "box")
 
 
+def move_a_directory_out_and_delete_its_parent(root):
+    (root / "box" / "inner").rename(root / "inner")
+    shutil.rmtree(root / "box")
+
+
 def hard_link(root):
     os.link(root / "a", root / "hard")
 
@@ -568,7 +573,7 @@ CHANGES = [
     file_becomes_symlink, symlink_becomes_file, directory_becomes_symlink, symlink_points_elsewhere,
     delete_file, delete_symlink, delete_directory, delete_all, delete_and_make_again,
     delete_directory_and_make_it_again, replace_directory_by_another, move_new_over_old, move_tracked_over_tracked,
-    move_out_and_delete_the_directory, hard_link, edit_through_a_hard_link, chmod_file, chmod_directory,
+    move_out_and_delete_the_directory, move_a_directory_out_and_delete_its_parent, hard_link, edit_through_a_hard_link, chmod_file, chmod_directory,
     chmod_and_edit, chmod_and_rename, save_like_gedit, save_like_vim, save_like_office, save_like_a_mac,
 ]  # fmt: skip
 
@@ -593,6 +598,41 @@ def test_a_change_by_the_device_that_pulled_comes_back(pair, change):
     change(b.root)
     assert b.tree() != before
     sync(b, a)
+
+
+# Pairs in which one thing comes where another of ours still stands and has to go.
+PAIRS = [
+    (save_like_gedit, file_becomes_directory),
+    (swap_and_edit, file_becomes_directory),
+    (hard_link, file_becomes_directory),
+    (swap_directories, rename_directory_and_put_a_new_one_there),
+    (cycle_of_directories, rename_directory_and_put_a_new_one_there),
+    (swap_file_and_directory, rename_directory_and_put_a_new_one_there),
+    (directory_becomes_file, rename_directory_and_put_a_new_one_there),
+    (directory_becomes_file_and_back_elsewhere, rename_directory_and_put_a_new_one_there),
+    (delete_directory_and_make_it_again, swap_directories),
+    (delete_directory_and_make_it_again, cycle_of_directories),
+    (cycle_of_directories, delete_directory_and_make_it_again),
+]
+
+
+@pytest.mark.parametrize("synced_between", [False, True], ids=["at once", "one after the other"])
+@pytest.mark.parametrize(
+    "changes", PAIRS, ids=lambda changes: " and ".join(change.__name__ for change in changes)
+)
+def test_two_changes_come_out_the_same(world, pair, changes, synced_between):
+    a, b = pair
+    base(a.root)
+    sync(a, b)
+    for change in changes:
+        change(a.root)
+        if synced_between:
+            a.push()
+            assert b.pull().skipped == []
+    sync(a, b)
+    late = world.fresh("late")
+    late.pull()
+    assert late.differs(a.tree()) == {}
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -795,6 +835,34 @@ def test_a_local_file_in_a_directory_that_goes_is_kept(pair):
     b.pull()
     assert (b.root / "box" / "mine").read_bytes() == b"mine"
     assert not (b.root / "box" / "one").exists()
+
+
+@pytest.mark.parametrize("mine", ["file", "directory"])
+def test_a_directory_whose_new_name_is_taken_here_stays_where_it_is(pair, mine):
+    a, b = pair
+    base(a.root)
+    sync(a, b)
+    rename_directory(a.root)
+    a.push()
+    write(b.root / "case" / "mine" if mine == "directory" else b.root / "case", b"mine")
+    before = b.tree()
+    assert "box" in [item["path"] for item in b.pull().skipped]
+    assert b.differs(before) == {}
+
+
+def test_a_directory_that_went_there_stays_here_with_what_is_mine_in_it(pair):
+    a, b = pair
+    base(a.root)
+    sync(a, b)
+    delete_directory(a.root)
+    rename_file(a.root)
+    a.push()
+    write(b.root / "box" / "mine", b"mine")
+    write(b.root / "renamed", b"mine, too")
+    b.pull()
+    assert (b.root / "box" / "mine").read_bytes() == b"mine"
+    assert (b.root / "renamed").read_bytes() == b"mine, too"
+    assert (b.root / "a").read_bytes() == b"content of a"
 
 
 def test_equal_content_on_both_sides_is_adopted_in_silence(pair):
@@ -1103,6 +1171,9 @@ def test_without_borrowing_a_copy_is_sent_again_and_an_edit_is_not(pair):
     sync(a, b)
     write(a.root / "two", large)
     assert uploaded(a) > len(large)
+    saved = (a.root / "two").stat().st_mtime_ns
+    os.utime(a.root / "two", ns=(saved, saved))  # it is read again, and is the same
+    assert uploaded(a) == 0
     write(a.root / "one", large[: 3 * MIB] + b"edited" + large[3 * MIB :])
     assert uploaded(a) < len(large)
     b.pull()

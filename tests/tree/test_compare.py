@@ -69,12 +69,14 @@ def test_equal_pages_are_not_read():
 
 
 def test_the_same_tree_is_known_by_its_root_page():
-    nodes = {b"%05d" % n: bytes(90) for n in range(3000)}
-    root, mine = built(nodes)
+    root, mine = built({b"%05d" % n: bytes(90) for n in range(3000)})
     read = []
-    assert (
-        list(compare(mine, root, get=lambda named, level: read.append(level) or mine.get(named, level))) == []
-    )
+
+    def get(named, level):
+        read.append(level)
+        return mine.get(named, level)
+
+    assert list(compare(mine, root, get=get)) == []
     assert len(read) == 1
 
 

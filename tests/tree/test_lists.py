@@ -1,6 +1,7 @@
 """Chunk lists come back as they were built, and add up, or are refused."""
 
 from hashlib import sha256
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -109,15 +110,15 @@ def test_an_impossible_level_is_refused(good, level):
 def test_a_list_that_blows_up_is_refused_before_it_is_walked():
     """Pages that name one another many times claim more content than a file can have: 512^12 references."""
     named = bytes(32)
-    items = {level: [(named, 512**level, 1)] * 512 for level in range(1, 13)}
+    items: dict[int, list[tuple[int | bytes, ...]]] = {
+        level: [(named, 512**level, 1)] * 512 for level in range(1, 13)
+    }
     items[0] = [(0, named, 1)] * 512
     root = ListRoot(named, 12, 65)
     references = walk(root, get=lambda _, level: items[level])
-    read = 0
-    with pytest.raises(BadObject):  # noqa: PT012
-        for _ in references:
-            read += 1
-            assert read <= 512 * 512, "far more references than the root says"
+    with pytest.raises(BadObject):
+        for _ in islice(references, 512 * 512):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Pages depend on the content alone: whatever was done before, an update gives the tree that is built at once."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -85,7 +86,7 @@ def test_a_cut_drops_nothing_and_every_page_but_the_last_ends_for_a_reason(nodes
     items = sorted(nodes.items())
     pages = list(cut(items, level, draw))
     assert [item for page in pages for item in page] == items
-    for page, following in zip(pages, pages[1:], strict=False):  # noqa: RUF007
+    for page, following in pairwise(pages):
         filled = sum(map(weight, page))
         drawn = is_drawn(draw(bytes([level]) + page[-1][0]), weight(page[-1]))
         assert (len(page) > 1 and drawn) or filled >= MAX_WEIGHT or filled + weight(following[0]) > MAX_WEIGHT

@@ -3,6 +3,7 @@
 import random
 from hashlib import sha256
 from itertools import accumulate
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -97,7 +98,7 @@ def test_an_index_of_another_vault_key_or_record_is_refused():
 # --- the body ---
 
 PREFIXES, LENGTHS = b"1" * 16 + b"2" * 16, b"\0\0\0\x64" * 2
-GOOD = [1, [EPOCH], [[b"p" * 32, 0, 0, 0, PREFIXES, LENGTHS]]]
+GOOD: list[Any] = [1, [EPOCH], [[b"p" * 32, 0, 0, 0, PREFIXES, LENGTHS]]]
 ROW = GOOD[2][0]
 
 

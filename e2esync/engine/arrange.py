@@ -1,0 +1,179 @@
+"""Give directories and moved things their places, and take away directories that go: in whatever order it can be done.
+
+A place is free, or another thing of ours stands there that leaves: then the two are exchanged in
+one step, so that no path is ever without its thing. Each exchange brings one of them to its place.
+Where all wait for each other (a directory into its own child), one is parked in the root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from e2esync.adapters.files import CannotWrite, ChangedLocally, Fingerprint
+from e2esync.adapters.state import DiskRow
+from e2esync.engine.look import IN_THE_WAY
+from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
+from e2esync.engine.places import Place, Places
+from e2esync.engine.plan import DEFAULT_MODE, Due, look_up
+from e2esync.engine.scan import PARKED
+from e2esync.engine.stock import note_shown, parked_name
+from e2esync.engine.vault import Summary, SyncedFolder
+from e2esync.tree.keys import ROOT
+
+WRITABLE = 0o700  # what a directory needs while it is filled
+
+Guarded = Callable[[bytes, Callable[[], object]], bool]  # path, act: whether nothing was in the way
+
+
+class Arranger:
+    """Works on a list of nodes until each has its place, or cannot have it."""
+
+    def __init__(self, vault: SyncedFolder, summary: Summary, guarded: Guarded) -> None:
+        self._vault, self._state, self._folder = vault, vault.state, vault.folder
+        self._summary, self._guarded = summary, guarded
+        self._places, self._disk = Places(vault.state), OnDisk(vault)
+        self._pending: set[bytes] = set()
+
+    def run(self, nodes: list[bytes]) -> None:
+        """Arrange these nodes, in this order where there is a choice."""
+        self._pending = set(nodes)
+        while nodes:
+            waiting = []
+            for node in nodes:
+                if self._arrange(node):
+                    self._pending.remove(node)
+                else:
+                    waiting.append(node)
+            if len(waiting) == len(nodes) and not any(self._park(node) for node in waiting):
+                for node in waiting:
+                    self._give_up(node)
+                return
+            nodes = waiting
+
+    def _arrange(self, node: bytes) -> bool:
+        """Do one thing; return False if it has to wait for another."""
+        due = look_up(self._state, node)
+        if due.row is not None and due.is_gone:
+            return self._remove_directory(due, due.row)
+        if due.row is not None and not due.is_moved:
+            self._arrived(due)  # by an exchange
+            return True
+        target = due.target
+        assert target is not None
+        path = self._path_of(target)
+        if path is None:
+            return False
+        there = self._state.row_at(*target)
+        if due.row is None:
+            return there is None and self._make_directory(due, path)
+        return self._move(due, due.row, there, path)
+
+    def _path_of(self, place: Place) -> bytes | None:
+        """Return the path of a place whose directory is on the disk."""
+        if place[0] != ROOT and self._state.directory_row(place[0]) is None:
+            return None
+        return self._places.path(place)
+
+    def _make_directory(self, due: Due, path: bytes) -> bool:
+        assert due.shown is not None
+        mode = due.shown.mode if due.shown.mode is not None else DEFAULT_MODE
+
+        def make() -> None:
+            here = self._folder.stat(path)
+            if here is None:
+                here = self._folder.make_directory(path, mode | WRITABLE)
+            elif here.kind != "d":
+                raise ChangedLocally(path, IN_THE_WAY)
+            note_shown(self._vault, due, here, path)
+            self._places.forget()
+
+        self._guarded(path, make)
+        return True
+
+    def _remove_directory(self, due: Due, row: DiskRow) -> bool:
+        if next(self._state.rows_in(row.number or b""), None) is not None:
+            return False  # something in it has yet to leave
+        path = self._places.path((row.parent, row.name))
+
+        def remove() -> None:
+            if path is not None and self._disk.is_thing(row, self._folder.stat(path), path):
+                self._folder.remove_directory(path)
+            self._state.drop_rows([row])
+            self._state.remove_due([due.node])
+
+        self._guarded(path or row.name, remove)
+        self._places.forget()
+        return True
+
+    def _move(self, due: Due, row: DiskRow, there: DiskRow | None, new: bytes) -> bool:
+        old = self._places.path((row.parent, row.name))
+        if old is None or _is_inside(new, old):
+            return False
+        if there is None:
+            if self._guarded(old, lambda: self._rename(due, row, old, new)):
+                self._arrived(due)
+            return True
+        if (
+            there.node not in self._pending
+            or look_up(self._state, there.node).shown is None
+            or _is_inside(old, new)
+        ):
+            return False
+        if self._guarded(old, lambda: self._exchange(due, row, there, (old, new))):
+            self._arrived(due)
+        return True
+
+    def _rename(self, due: Due, row: DiskRow, old: bytes, new: bytes) -> None:
+        assert due.target is not None
+        self._note(row, due.target, self._folder.move(old, new, fingerprint(row)))
+
+    def _exchange(self, due: Due, row: DiskRow, there: DiskRow, paths: tuple[bytes, bytes]) -> None:
+        assert due.target is not None
+        other, mine = self._folder.swap(*paths, fingerprint(row), fingerprint(there))
+        self._state.drop_rows([row, there])
+        self._note(there, (row.parent, row.name), other)
+        self._note(row, due.target, mine)
+
+    def _note(self, row: DiskRow, place: Place, seen: Fingerprint) -> None:
+        """Note where a thing stands now."""
+        self._state.drop_rows([row])
+        self._state.put_rows([seen_at(row, place, seen)])
+        if row.number is not None:
+            self._places.forget()
+
+    def _arrived(self, due: Due) -> None:
+        self._summary.moved += 1
+        if not due.is_changed and not due.has_other_mode:
+            self._state.remove_due([due.node])
+
+    def _park(self, node: bytes) -> bool:
+        """Take a thing out of the way; if a crash leaves it there, the next run finds it by that name."""
+        row = look_up(self._state, node).row
+        if row is None or row.name.startswith(PARKED) or not look_up(self._state, node).is_moved:
+            return False
+        old = self._places.path((row.parent, row.name))
+        if old is None:
+            return False
+        name = parked_name(self._vault, node)
+        try:
+            self._note(row, (ROOT, name), self._folder.move(old, name, fingerprint(row)))
+        except (ChangedLocally, CannotWrite):
+            return False
+        return True
+
+    def _give_up(self, node: bytes) -> None:
+        """List what nothing makes way for."""
+        due = look_up(self._state, node)
+        place = due.place or due.target
+        path = self._places.path(place) if place is not None else None
+        if due.is_gone:
+            return  # a directory with something in it, which is listed
+        self._guarded(path or (place[1] if place else b""), lambda: _refuse(path or b""))
+
+
+def _refuse(path: bytes) -> None:
+    raise ChangedLocally(path, IN_THE_WAY)
+
+
+def _is_inside(path: bytes, directory: bytes) -> bool:
+    return path.startswith(directory + b"/")

@@ -1,0 +1,120 @@
+"""What stands on the disk, held against rows and contents: is it that thing, as we left it, of that content?"""
+
+from __future__ import annotations
+
+from e2esync.adapters.files import Fingerprint
+from e2esync.adapters.state import DiskRow
+from e2esync.engine.local import LETTERS
+from e2esync.engine.scan import GRAIN_NS, is_unchanged
+from e2esync.engine.vault import SyncedFolder
+from e2esync.merge.view import Shown
+from e2esync.tree.keys import Kind, kind_of
+from e2esync.tree.values import Content, FileContent, SymlinkContent
+
+_BLOCK = 1 << 20  # bytes
+
+
+class OnDisk:
+    """Answers about one folder; reads contents only where nothing else decides."""
+
+    def __init__(self, vault: SyncedFolder) -> None:
+        self._vault, self._folder = vault, vault.folder
+
+    def is_thing(self, row: DiskRow, here: Fingerprint | None, path: bytes) -> bool:
+        """Return whether the thing at `path` is that of a row, wherever it stood: times of change may differ.
+
+        A file system gives a freed inode to the next file at once. So a file's size and time have
+        to be those of the row, and a directory has to be born when that one was.
+        """
+        if here is None or row.inode != here.inode or LETTERS.get(Kind(row.kind)) != here.kind:
+            return False
+        if here.kind != "d":
+            return (row.size, row.mtime) == (here.size, here.mtime_ns)
+        return row.birth is None or self._folder.birth_ns(path) in {None, row.birth}
+
+    def is_as_left(self, row: DiskRow, here: Fingerprint, path: bytes) -> bool:
+        """Return whether the thing at `path` is as our own hand left it; of a directory only itself counts.
+
+        Where only a file's times or inode say no, its content decides; then the row gets the new ones.
+        """
+        if here.kind == "d":
+            return self.is_thing(row, here, path)
+        if LETTERS.get(Kind(row.kind)) != here.kind:
+            return False
+        if row.inode == here.inode and is_unchanged(row, here):
+            return True
+        if (here.kind == "f" and row.mode != here.mode) or self._content(here, path) != row.hash:
+            return False
+        refreshed = seen_at(row, (row.parent, row.name), here)
+        self._vault.state.put_rows([refreshed._replace(inode=here.inode, mtime=here.mtime_ns)])
+        return True
+
+    def shows(self, stands: Shown, here: Fingerprint | None, path: bytes) -> bool:
+        """Return whether the disk has what the tree wants at this path, whoever brought it."""
+        if here is None:
+            return False
+        return self._has(stands.content, here, path)
+
+    def _has(self, content: Content, here: Fingerprint, path: bytes) -> bool:
+        match content:
+            case FileContent():
+                return (
+                    here.kind == "f"
+                    and here.size == content.size
+                    and self._content(here, path) == content.hash
+                )
+            case SymlinkContent():
+                return here.kind == "l" and self._content(here, path) == content.target
+            case _:
+                return here.kind == "d"
+
+    def _content(self, here: Fingerprint, path: bytes) -> bytes | None:
+        """Return what a row keeps as the hash of a content; None for a file that changes meanwhile."""
+        if here.kind == "l":
+            return self._folder.read_link(path)
+        hasher = self._vault.cipher.content_hasher()
+        with self._folder.open_read(path) as file:
+            while block := file.read(_BLOCK):
+                hasher.update(block)
+            return hasher.digest() if file.unchanged() else None
+
+    def row(
+        self,
+        place: tuple[bytes, bytes],
+        node: bytes,
+        seen: Fingerprint,
+        path: bytes,
+        *,
+        shown: bytes,
+        digest: bytes,
+    ) -> DiskRow:
+        """Return the row of a thing that stands at a place with this path, as seen there just now."""
+        is_directory = seen.kind == "d"
+        return DiskRow(
+            *place,
+            node,
+            kind_of(node),
+            *seen[1:],
+            self._folder.birth_ns(path) if is_directory else None,
+            # Its time is set to that of its author: a later write shows, however soon it comes.
+            max(self._vault.clock.now_ns(), seen.ctime_ns + GRAIN_NS + 1),
+            shown,
+            digest,
+            self._vault.cipher.directory_number(node) if is_directory else None,
+        )
+
+
+def fingerprint(row: DiskRow) -> Fingerprint:
+    """Return what a row says of the disk."""
+    return Fingerprint(LETTERS[Kind(row.kind)], row.size, row.mtime, row.ctime, row.inode, row.mode)
+
+
+def seen_at(row: DiskRow, place: tuple[bytes, bytes], seen: Fingerprint) -> DiskRow:
+    """Return the row after its thing was renamed to a place, or its mode set, by our own hand."""
+    return row._replace(
+        parent=place[0],
+        name=place[1],
+        mode=seen.mode,
+        ctime=seen.ctime_ns,
+        scanned=seen.ctime_ns + GRAIN_NS + 1,
+    )
