@@ -1,0 +1,134 @@
+"""What the joined tree shows: everything in it, or what stands at one path (format §6).
+
+Nothing here looks at the disk or the store. Paths are those of the tree, also where this disk does
+not follow yet. A directory that was removed is not listed, but what lives on below it keeps its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from e2esync.adapters.state import FolderState
+from e2esync.engine.places import MAX_DEPTH, Places, join
+from e2esync.errors import BadObject
+from e2esync.format.cbor import decode
+from e2esync.merge.view import Shown, only, place_of, shown
+from e2esync.tree import values
+from e2esync.tree.codec import decode_entries
+from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
+from e2esync.tree.pages import Item
+from e2esync.tree.values import FileContent, SymlinkContent
+
+BATCH = 1000  # nodes read at once: no cursor stays open while the caller works with them
+REMEMBERED = 10_000  # directories whose paths are kept
+_LAST_N = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that a vault shows."""
+
+    path: bytes  # relative to the folder, names as they are on the disk, between `/`
+    kind: Kind
+    size: int  # bytes of a file's content, else 0
+    mtime_ns: int | None  # ns since 1970, of a file or symlink
+    mode: int | None  # permission bits, 0 to 0o777, where the vault has some
+    target: bytes | None  # of a symlink
+
+
+def entries(state: FolderState) -> Iterator[Entry]:
+    """Yield everything that the tree shows, in the order of the tree: no order of paths.
+
+    Memory does not grow with the tree. The state must not change before the end.
+
+    Raises:
+        Diverged: Several devices have the last word on something.
+        BadObject: The tree does not hang together.
+    """
+    paths = _TreePaths(state)
+    for key, value in _nodes(state):
+        stands = shown(key, decode_entries(decode(value), kind_of(key)))
+        if stands is not None:
+            yield _entry(join(paths.directory(stands.parent), stands.name), kind_of(key), stands)
+
+
+def find(state: FolderState, path: bytes, *, number_of: Callable[[bytes], bytes]) -> Shown | None:
+    """Return what the tree shows at a path; `number_of` gives the number of a directory's node.
+
+    Several nodes may stand in one place: directories go before files, then birthplace decides.
+
+    Raises:
+        Diverged: Several devices have the last word on it.
+    """
+    *directories, last = path.split(b"/")
+    parents = [ROOT]
+    for name in directories:
+        parents = [
+            number_of(key)
+            for parent in parents
+            for key, _ in _nodes_at(state, parent, name)
+            if kind_of(key) is Kind.DIRECTORY
+        ]
+    there = [
+        (key, shown(key, (entry,))) for parent in parents for key, entry in _nodes_at(state, parent, last)
+    ]
+    living = [(kind_of(key), key, stands) for key, stands in there if stands is not None]
+    return min(living, key=lambda one: one[:2])[2] if living else None
+
+
+def _nodes(state: FolderState) -> Iterator[Item]:
+    after = b""
+    while batch := list(islice(state.items(0, after=after), BATCH)):
+        yield from batch
+        after = batch[-1][0]
+
+
+def _nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[tuple[bytes, values.Entry]]:
+    """Yield the nodes that were born or moved to a place and still stand there, directories that are gone too."""
+    last = node_key(parent, name, Kind.SYMLINK, _LAST_N)
+    found = dict(state.items(0, after=parent + name + b"\x00", last=last))
+    for key in state.moved_to(parent, name):
+        value = state.node(key)
+        if value is not None:
+            found[key] = value
+    for key, value in found.items():
+        entry = only(decode_entries(decode(value), kind_of(key)))
+        if place_of(key, entry) == (parent, name):
+            yield key, entry
+
+
+def _entry(path: bytes, kind: Kind, stands: Shown) -> Entry:
+    match stands.content:
+        case FileContent() as content:
+            return Entry(path, kind, content.size, content.mtime, stands.mode, None)
+        case SymlinkContent() as content:
+            return Entry(path, kind, 0, content.mtime, stands.mode, content.target)
+        case _:
+            return Entry(path, kind, 0, None, stands.mode, None)
+
+
+class _TreePaths:
+    """Paths of directories as the tree has them; how many are remembered is bounded."""
+
+    def __init__(self, state: FolderState) -> None:
+        self._places = Places(state)
+        self._known: dict[bytes, bytes] = {ROOT: b""}
+
+    def directory(self, number: bytes) -> bytes:
+        names: list[bytes] = []
+        current = number
+        while current not in self._known:
+            if len(names) > MAX_DEPTH:
+                raise BadObject("directories of the tree stand inside each other")
+            place = self._places.in_tree(current)
+            if place is None:
+                raise BadObject("a value of the tree stands in no directory")
+            current, name = place
+            names.append(name)
+        found = join(self._known[current], *reversed(names))
+        if len(self._known) >= REMEMBERED:
+            self._known = {ROOT: b""}
+        self._known[number] = found
+        return found
