@@ -8,7 +8,7 @@ only that is borrowed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS known (
     hash BLOB PRIMARY KEY, id BLOB NOT NULL, length INTEGER NOT NULL,
     born INTEGER NOT NULL, under INTEGER NOT NULL, wrapped BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS loaded (id BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE marked (id BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -65,6 +66,7 @@ class Catalogue:
         self.cache = ObjectCache(path.with_suffix(".packs"))  # our own small packs and indexes
         self._epochs: dict[bytes, int] = dict(self._db.execute("SELECT name, num FROM epoch"))
         self._names = {num: name for name, num in self._epochs.items()}
+        self._has_marked = False
 
     def close(self) -> None:
         """Close the database."""
@@ -97,8 +99,10 @@ class Catalogue:
             self._remember(chunks)
 
     def _remember(self, chunks: Sequence[KnownChunk]) -> None:
+        # The first stays, but where it may be in a pack that goes.
+        insert = "INSERT OR REPLACE" if self._has_marked else "INSERT OR IGNORE"
         self._db.executemany(
-            "INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?, ?, ?)",
+            f"{insert} INTO known VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (c.hash, c.id, c.length, self._epoch(c.key.born), self._epoch(c.key.under), c.key.wrapped)
                 for c in chunks
@@ -173,24 +177,35 @@ class Catalogue:
         )
         return [Location(pack, start, length, self._names[epoch]) for pack, start, length, epoch in rows]
 
+    def do_not_borrow(self, packs: Collection[bytes]) -> None:
+        """Take nothing as held that is only in these packs: somebody is about to delete them."""
+        with transaction(self._db):
+            self._db.execute("DELETE FROM marked")
+            self._db.executemany("INSERT INTO marked VALUES (?)", [(pack,) for pack in packs])
+        self._has_marked = bool(packs)
+
     def holds(self, blob_id: bytes) -> bool:
-        """Return whether this device itself stored a blob with this id."""
-        return (
-            self._db.execute(
-                "SELECT 1 FROM blob JOIN pack ON num = pack WHERE prefix = ? AND ours AND state != ?",
-                (blob_id[:PREFIX_SIZE], GONE),
-            ).fetchone()
-            is not None
+        """Return whether this device itself stored a blob with this id, where it may stay."""
+        return self._stays(blob_id, "AND ours")
+
+    def _stays(self, blob_id: bytes, condition: str = "") -> bool:
+        """Return whether a blob is said to be in a pack that nobody has marked."""
+        query = (
+            "SELECT 1 FROM blob JOIN pack ON num = pack WHERE prefix = ? AND state != ?"
+            f" AND pack.id NOT IN marked {condition}"
         )
+        return self._db.execute(query, (blob_id[:PREFIX_SIZE], GONE)).fetchone() is not None
 
     def known(self, content_hash: bytes) -> KnownChunk | None:
-        """Return the chunk with this content, if the vault holds it for certain."""
+        """Return the chunk with this content, if the vault holds it for certain, where it may stay."""
         row = self._db.execute(
             "SELECT id, length, born, under, wrapped FROM known WHERE hash = ?", (content_hash,)
         ).fetchone()
         if row is None:
             return None
         chunk_id, length, born, under, wrapped = row
+        if self._has_marked and not self._stays(chunk_id):
+            return None
         return KnownChunk(
             content_hash, chunk_id, length, WrappedKey(self._names[born], self._names[under], wrapped)
         )

@@ -54,7 +54,11 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
         chosen = choose(vault, heads)
         changed = 0 if chosen is None else join(vault, chosen, heads)
         vault.state.set(TRUSTED, trusted.encode())
-        save_seen(vault.state, {device: info.etag for device, info in listed.items()})
+        for (
+            head
+        ) in heads:  # only what was accepted is kept: else a head put back to what it was would stay refused
+            vault.state.set(_cached(head.device), head.content)
+        save_seen(vault.state, {device: info.etag for device, info in listed.heads.items()})
     return changed
 
 
@@ -62,7 +66,7 @@ def read_heads(vault: SyncedFolder, listed: Listed) -> list[Head]:
     """Return every head of another device; those that did not move since are not read again."""
     seen = load_seen(vault.state)
     heads = []
-    for device, info in sorted(listed.items()):
+    for device, info in sorted(listed.heads.items()):
         if device == vault.device.id:
             continue
         content = vault.state.get(_cached(device)) if seen.get(device) == info.etag else None
@@ -77,11 +81,9 @@ def read_head(vault: SyncedFolder, device: bytes, content: bytes | None = None) 
             content = vault.store.get(names.head(vault.vault_id, device), length=names.Kind.HEAD.most_bytes)
         except ObjectNotFound:
             raise MissingObject("the store lists a device's head and does not have it") from None
-    head = open_head(
+    return open_head(
         content, device.hex(), vault_id=vault.vault_id, membership=vault.membership, keyring=vault.keyring
     )
-    vault.state.set(_cached(device), content)  # only what verifies is kept
-    return head
 
 
 def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Trusted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from e2esync.engine import ownhead
@@ -12,16 +12,22 @@ from e2esync.format import names
 from e2esync.model.store import ObjectInfo, ObjectNotFound
 from e2esync.vault.heads import open_head
 
-Listed = dict[bytes, ObjectInfo]  # heads, by device
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What one LIST says of heads and prune marks, by device."""
+
+    heads: dict[bytes, ObjectInfo] = field(default_factory=dict)
+    marks: dict[bytes, ObjectInfo] = field(default_factory=dict)
 
 
 def list_heads(vault: SyncedFolder) -> Listed:
-    """Return what one LIST says of the heads."""
-    listed: Listed = {}
+    """Return what one LIST says of the heads and prune marks."""
+    listed = Listed()
     for info in vault.store.list(names.heads_prefix(vault.vault_id)):
         name = names.parse(info.key)
-        if name is not None and name.kind is names.Kind.HEAD and name.id is not None:
-            listed[name.id] = info
+        if name is not None and name.id is not None:
+            (listed.heads if name.kind is names.Kind.HEAD else listed.marks)[name.id] = info
     return listed
 
 
@@ -29,7 +35,7 @@ def see_own_head(vault: SyncedFolder) -> Listed:
     """See that our own head stands in the store as we put it; put it again if it is absent or behind."""
     listed = list_heads(vault)
     head = vault.state.get("head")
-    info = listed.get(vault.device.id)
+    info = listed.heads.get(vault.device.id)
     own = ownhead.load(vault.state)
     if head is None:
         if info is not None:

@@ -36,8 +36,13 @@ def publish_tree(vault: SyncedFolder, uploader: Uploader, changed: Iterable[byte
     return update(vault.state, sorted(changed), draw=vault.cipher.draw, emit=emit)
 
 
-def publish_snapshot(vault: SyncedFolder, uploader: Uploader, root: Root | None) -> None:
-    """Store snapshot, packs and index; leave the head pending in the state's open transaction."""
+def publish_snapshot(
+    vault: SyncedFolder, uploader: Uploader, root: Root | None, *, marks: tuple[bytes, ...]
+) -> None:
+    """Store snapshot, packs and index; leave the head pending in the state's open transaction.
+
+    `marks` are the SHA-256 of the prune marks that were seen.
+    """
     own = ownhead.load(vault.state)
     context = load_context(vault.state)
     snapshot = heads.make_snapshot(
@@ -79,6 +84,7 @@ def publish_snapshot(vault: SyncedFolder, uploader: Uploader, root: Root | None)
         revision=own.revision,
         live_indexes=tuple(index.id for index in own.indexes),
         names=vault.names,
+        prune_marks=marks,
     )
     ownhead.save(vault.state, own)
     vault.state.set(ownhead.PENDING, head)

@@ -6,6 +6,7 @@ from e2esync.engine import ownhead
 from e2esync.engine.content import ContentStore
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
+from e2esync.engine.marks import Marks, read_marks
 from e2esync.engine.own import see_own_head
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
@@ -30,16 +31,17 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
         summary.actions = push_actions(vault, scan(vault.folder, vault.state, clock=vault.clock))
         return summary
     put_pending_head(vault)
-    see_own_head(vault)
+    marks = read_marks(vault, see_own_head(vault).marks)
+    vault.catalogue.do_not_borrow(marks.packs)
     take_stock(vault)
     with vault.state.transaction():
-        _write_and_publish(vault, summary)
+        _write_and_publish(vault, summary, marks)
     if put_pending_head(vault):
         sweep(vault)
     return summary
 
 
-def _write_and_publish(vault: SyncedFolder, summary: Summary) -> None:
+def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
     found = scan(vault.folder, vault.state, clock=vault.clock)
     with Uploader(vault) as uploader:
         writer = Writer(vault.device.id, ownhead.load(vault.state).sequence + 1)
@@ -47,4 +49,4 @@ def _write_and_publish(vault: SyncedFolder, summary: Summary) -> None:
         local.write(found)
         if local.changed:
             root = publish_tree(vault, uploader, local.changed)
-            publish_snapshot(vault, uploader, root)
+            publish_snapshot(vault, uploader, root, marks=marks.hashes)

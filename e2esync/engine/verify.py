@@ -85,7 +85,7 @@ class _Verifier:
         report.records = check_people(vault.store, self._identity)
         kept = fetch_membership(vault.store, vault.vault_id, vault.membership.owner)
         report.records += 1 + len(kept.members)
-        heads = [read_head(vault, device) for device in sorted(list_heads(vault))]
+        heads = [read_head(vault, device) for device in sorted(list_heads(vault).heads)]
         report.heads = len(heads)
         others = [head for head in heads if head.device != vault.device.id]
         accept_heads(vault, others)

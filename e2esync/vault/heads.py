@@ -43,6 +43,7 @@ class SignedSnapshot:
 class Head:
     """The newest word of a device, accepted but for what this device remembers."""
 
+    content: bytes  # the object as it is stored
     device: bytes
     certificate: Certificate
     owner: bytes  # fingerprint of the device's identity
@@ -202,6 +203,7 @@ def open_head(
     _check_context(snapshot, body.context)
     _check_history(snapshot, body.history)
     return Head(
+        content=content,
         device=device,
         certificate=certificate,
         owner=certificate.fingerprint,

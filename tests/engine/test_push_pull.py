@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2esync.adapters.files import ChangedLocally
-from e2esync.errors import Diverged, IntegrityError, SafetyStop
+from e2esync.errors import Diverged, IntegrityError, Rollback, SafetyStop
 from e2esync.format.cbor import decode
 from e2esync.model.store import Store
 from e2esync.tree.codec import decode_entries
@@ -1149,6 +1149,24 @@ def test_a_head_that_was_damaged_and_is_whole_again_is_accepted_again(world):
     b.pull()
     edit(a.root)
     sync(a, b)
+
+
+def test_a_head_that_was_rolled_back_and_is_new_again_is_accepted_again(world):
+    store = ContentTags(world.store)
+    a, b = world.device("laptop", store=store), world.device("desk", store=store)
+    base(a.root)
+    sync(a, b)
+    (key,) = [info.key for info in store.list("") if info.key.endswith(f"heads/{a.device.id.hex()}")]
+    old = store.get(key)
+    edit(a.root)
+    sync(a, b)
+    new = store.get(key)
+    store.put(key, old)
+    with pytest.raises(Rollback):
+        b.pull()
+    store.put(key, new)
+    b.pull()
+    assert b.differs(a.tree()) == {}
 
 
 def test_our_own_head_is_put_again_where_the_store_lost_it(pair):
