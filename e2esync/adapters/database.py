@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from e2esync.errors import Busy, DiskFull, E2ESyncError
 
@@ -18,11 +19,32 @@ class DatabaseBroken(E2ESyncError):
     code = "database-broken"
 
 
+class Database(sqlite3.Connection):
+    """A connection that speaks our errors."""
+
+    path = Path()
+
+    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401  as the base has it
+        """Run a statement."""
+        try:
+            return super().execute(sql, values)
+        except sqlite3.DatabaseError as error:
+            raise converted(error, self.path) from error
+
+    def executemany(self, sql: str, values: Any, /) -> sqlite3.Cursor:  # noqa: ANN401  as above
+        """Run a statement for each of many values."""
+        try:
+            return super().executemany(sql, values)
+        except sqlite3.DatabaseError as error:
+            raise converted(error, self.path) from error
+
+
 def connect(path: Path, schema: str, *, durable: bool) -> sqlite3.Connection:
     """Open a database, made if absent. `durable`: a commit survives a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with errors(path):
-        db = sqlite3.connect(path, isolation_level=None, timeout=5)
+        db = sqlite3.connect(path, isolation_level=None, timeout=5, factory=Database)
+        db.path = path
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -34,27 +56,26 @@ def connect(path: Path, schema: str, *, durable: bool) -> sqlite3.Connection:
 
 @contextmanager
 def errors(path: Path) -> Iterator[None]:
-    """Convert SQLite's errors once, where the database is used."""
+    """Convert SQLite's errors."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error):
-            raise DiskFull(
-                "the local disk is full", why=f"{path.parent} has no room for the local state"
-            ) from error
-        if "locked" in str(error):
-            raise Busy("another e2esync works with this state", why=str(path)) from error
-        raise DatabaseBroken(
-            "the local state cannot be used",
-            why=str(error),
-            fix=f"move {path} away; it is rebuilt from store and disk",
-        ) from error
     except sqlite3.DatabaseError as error:
-        raise DatabaseBroken(
-            "the local state is damaged",
-            why=str(error),
-            fix=f"move {path} away; it is rebuilt from store and disk",
-        ) from error
+        raise converted(error, path) from error
+
+
+def converted(error: sqlite3.DatabaseError, path: Path) -> E2ESyncError:
+    """Return what an error of SQLite means."""
+    said = str(error)
+    if "full" in said:
+        return DiskFull("the local disk is full", why=f"{path.parent} has no room for the local state")
+    if "locked" in said:
+        return Busy("another e2esync works with this state", why=str(path))
+    is_usable = isinstance(error, sqlite3.OperationalError)
+    return DatabaseBroken(
+        "the local state cannot be used" if is_usable else "the local state is damaged",
+        why=said,
+        fix=f"move {path} away; it is rebuilt from store and disk",
+    )
 
 
 @contextmanager
@@ -66,7 +87,12 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        _roll_back(db)
         raise
-    db.execute("COMMIT")
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:  # a full disk may have ended it
+        db.execute("ROLLBACK")

@@ -202,8 +202,9 @@ class _Applier:
 
     def _depth(self, node: bytes) -> int:
         due = look_up(self._state, node)
-        place = due.target or due.place
-        return self._places.path_in_tree(place).count(b"/") if place is not None else 0
+        if due.target is not None:
+            return self._places.depth_in_tree(due.target[0])
+        return self._path_of(due).count(b"/")
 
     def _remove(self, due: Due) -> None:
         path = self._path_of(due)

@@ -85,7 +85,6 @@ class Arranger:
             elif here.kind != "d":
                 raise ChangedLocally(path, IN_THE_WAY)
             note_shown(self._vault, due, here, path)
-            self._places.forget()
 
         self._guarded(path, make)
         return True

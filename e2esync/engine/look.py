@@ -109,8 +109,6 @@ class Looker:
         if not self._disk.shows(due.shown, here, path):
             raise ChangedLocally(path, IN_THE_WAY)
         note_shown(self._vault, due, here, path)
-        if due.is_directory:
-            self._places.forget()
         return Sight.DONE
 
 
@@ -122,6 +120,7 @@ class Stays:
         self._places = Places(vault.state)
         self._disk = OnDisk(vault)
         self._stay = set(changed_here)
+        self._reached: set[bytes] = {ROOT}  # numbers of directories that are here, or will be
 
     def __contains__(self, node: bytes) -> bool:
         return node in self._stay
@@ -135,6 +134,7 @@ class Stays:
                 reason = self._reason(look_up(self._state, node))
                 if reason:
                     self._stay.add(node)
+                    self._reached = {ROOT}
                     yield node, reason
                 else:
                     left.append(node)
@@ -180,15 +180,16 @@ class Stays:
 
     def can_reach(self, number: bytes) -> bool:
         """Return whether a directory is here, or will be."""
-        for _ in range(MAX_DEPTH):
-            if number == ROOT or self._state.directory_row(number) is not None:
-                return True
+        passed: list[bytes] = []
+        while number not in self._reached and self._state.directory_row(number) is None:
             node = self._state.directory_node(number)
             place = self._places.in_tree(number)
-            if node is None or place is None or node in self._stay:
+            if node is None or place is None or node in self._stay or len(passed) > MAX_DEPTH:
                 return False
+            passed.append(number)
             number = place[0]
-        return False
+        self._reached.update(passed)
+        return True
 
     def _is_inside(self, number: bytes, outer: bytes | None) -> bool:
         """Return whether a directory will stand in another, when all that can move has moved."""

@@ -19,14 +19,15 @@ Place = tuple[bytes, bytes]  # number of the directory, name
 
 
 class Places:
-    """Paths by the number of the directory, remembered until something moves."""
+    """Paths by the number of the directory, remembered until something moves; what is not there is looked up anew."""
 
     def __init__(self, state: FolderState) -> None:
         self._state = state
-        self._known: dict[bytes, bytes | None] = {ROOT: b""}
+        self._known: dict[bytes, bytes] = {ROOT: b""}
+        self._depths: dict[bytes, int] = {ROOT: 0}  # in the tree
 
     def forget(self) -> None:
-        """Note that a directory moved on this disk, or came or went."""
+        """Note that a directory moved on this disk, or went."""
         self._known = {ROOT: b""}
 
     def path(self, place: Place) -> bytes | None:
@@ -48,13 +49,11 @@ class Places:
                 raise BadObject("directories of the tree stand inside each other")
             place = self._place(current)
             if place is None:
-                self._known[number] = None
                 return None
             current, name = place
             names.append(name)
-        above = self._known[current]
-        self._known[number] = None if above is None else join(above, *reversed(names))
-        return self._known[number]
+        found = self._known[number] = join(self._known[current], *reversed(names))
+        return found
 
     def _place(self, number: bytes) -> Place | None:
         """Return where a directory stands, by its row, or else by the tree if no other thing of ours is there."""
@@ -71,6 +70,25 @@ class Places:
         if node is None or value is None:
             return None
         return place_of(node, decode_entries(decode(value), Kind.DIRECTORY)[0])
+
+    def depth_in_tree(self, number: bytes) -> int:
+        """Return how many directories of the tree stand above what is in this one.
+
+        Raises:
+            BadObject: It hangs under nothing, or too deep.
+        """
+        above: list[bytes] = []
+        while number not in self._depths:
+            place = self.in_tree(number)
+            if place is None or len(above) > MAX_DEPTH:
+                raise BadObject("a value of the tree stands in no directory")
+            above.append(number)
+            number = place[0]
+        depth = self._depths[number]
+        for each in reversed(above):
+            depth += 1
+            self._depths[each] = depth
+        return depth
 
     def path_in_tree(self, place: Place) -> bytes:
         """Return the path of a place in the tree, wherever things stand on this disk.

@@ -111,7 +111,6 @@ class _Noter:
         """Note new directories that are there, those nearer the root first."""
         while nodes:
             left = [node for node in nodes if not self.note(node)]
-            self._places.forget()
             if len(left) == len(nodes):
                 return
             nodes = left

@@ -1,0 +1,58 @@
+"""A disk that gets full under the local state is told as such, and the same command goes on once there is room."""
+
+import sqlite3
+
+import pytest
+
+from e2esync.adapters.database import DatabaseBroken
+from e2esync.errors import DiskFull
+from tests.engine.test_push_pull import base, many_files, sync
+
+
+def limit(dev, pages):
+    """Let the state of a device grow by so many pages and no more; none: as it likes."""
+    database = dev.vault.state._db
+    (now,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {now + pages if pages is not None else 1 << 30}")
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_a_full_disk_under_the_state_is_told_and_the_command_goes_on_with_room(pair, command):
+    a, b = pair
+    base(a.root)
+    sync(a, b)
+    many_files(a.root)
+    if command == "pull":
+        a.push()
+    full = a if command == "push" else b
+    before = b.tree()
+    limit(full, 1)
+    with pytest.raises(DiskFull) as told:
+        getattr(full, command)()
+    assert told.value.exit_code == 4
+    assert b.tree() == before
+    limit(full, None)
+    a.push()
+    assert b.pull().skipped == []
+    assert b.differs(a.tree()) == {}
+
+
+def test_a_state_that_is_damaged_while_it_is_used_is_told_with_what_mends_it(pair):
+    a, b = pair
+    base(a.root)
+    sync(a, b)
+    path = a.home / "state.db"
+    a.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+
+    def work():
+        a.restart()
+        a.push()
+
+    with pytest.raises(DatabaseBroken) as told:
+        work()
+    assert str(path) in told.value.fix
+    assert isinstance(told.value.__cause__, sqlite3.DatabaseError)
+    path.unlink()
