@@ -121,8 +121,25 @@ def keyed_id(key: bytes, purpose: str, content: bytes) -> bytes:
     return blake3(content, key=derive(key, purpose)).digest()
 
 
+P25519 = 2**255 - 19
+Y_OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+SMALL_ORDER = {
+    0,
+    1,
+    P25519 - 1,
+    P25519,
+    P25519 + 1,
+    Y_OF_ORDER_8,
+    P25519 - Y_OF_ORDER_8,
+}  # y, as it may be written
+
+
 def verify(public: bytes, purpose: str, payload: bytes, signature: bytes) -> None:
     """Check an Ed25519 signature over `message(purpose, payload)` (§1.2)."""
+    want(
+        int.from_bytes(public, "little") % 2**255 not in SMALL_ORDER,
+        f"a signature ({purpose}) under a key of small order",
+    )
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, label(purpose) + payload)
     except (InvalidSignature, ValueError) as e:
@@ -229,12 +246,25 @@ def _head(major: int, argument: int) -> bytes:
 
 def decode(encoded: bytes, what: str) -> Any:  # noqa: ANN401
     """Decode one value with exactly the one encoding that it has (§1.4). Arrays come as lists."""
+    want(len(encoded) <= 2**20 or _count(encoded) <= len(encoded) // 8, f"{what}: too many items")
     try:
         value, end = _item(encoded, 0, 16)
     except (IndexError, UnicodeDecodeError, OverflowError) as e:
         raise Bad(f"{what}: not CBOR") from e
     want(end == len(encoded), f"{what}: bytes behind the CBOR value")
     return value
+
+
+def _count(data: bytes) -> int:
+    """Count the heads of items, whatever they come to (§1.4)."""
+    at = count = 0
+    while at < len(data):
+        major, low = data[at] >> 5, data[at] & 31
+        width = 1 << (low - 24) if low >= 24 else 0
+        argument = int.from_bytes(data[at + 1 : at + 1 + width], "big") if width else low
+        at += 1 + width + (argument if major in (2, 3) else 0)
+        count += 1
+    return count
 
 
 def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
@@ -1040,7 +1070,7 @@ def unpack(plain: bytes, most: int) -> bytes:
     want(content[:4] == b"\x28\xb5\x2f\xfd", "no zstd frame")
     try:
         frame = zstandard.get_frame_parameters(content)
-        want(frame.content_size <= most, "a frame states a wrong size, or none")
+        want(0 < frame.content_size <= most, "a frame states a wrong size, or none")
         want(frame.window_size <= 8 * MIB and frame.dict_id == 0, "a frame's window or dictionary")
         body = zstandard.ZstdDecompressor(max_window_size=8 * MIB).decompress(content, allow_extra_data=False)
     except zstandard.ZstdError as e:
@@ -1132,7 +1162,8 @@ def references_of(blobs: Blobs, chunks: list[Any], size: int) -> Iterator[Refere
         want(len(flat) <= 64 and sum(length for *_, length in flat) == size, "chunks do not add up")
         yield from ((key, id_, length) for key, id_, length in flat)
         return
-    check(chunks, (32, range(LEVELS_MOST + 1), range(65, 2**48)), "chunks")
+    check(chunks, (32, range(LEVELS_MOST + 1), range(65, 2**62)), "chunks")
+    want(chunks[2] <= size <= chunks[2] << 21, "a chunk list cannot have the size of its file")
     levels = Levels(derive(blobs.vault.secret, "page cut"))
     yield from _walk_list(blobs, levels, chunks[0], chunks[1], (chunks[2], size), is_root=True)
 

@@ -22,6 +22,19 @@ HPKE_SEED_SIZE = 96  # bytes: ML-KEM seed and X25519 private key
 WRAP_OVERHEAD = 1136  # bytes: encapsulation and tag
 _MLKEM_SEED_SIZE, _MLKEM_PUBLIC_SIZE = 64, 1184
 
+# Every encoding of the eight Ed25519 points of small order, without the sign.
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(y)
+    for y in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",  # p, and below p + 1: not canonical
+        "ee" + "ff" * 30 + "7f",
+    )
+)
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
@@ -67,6 +80,8 @@ def verify(public: bytes, purpose: Purpose, payload: bytes, signature: bytes) ->
     Raises:
         BadObject: It is not the signature of `payload` by `public` for this purpose.
     """
+    if bytes([*public[:31], *(byte & 0x7F for byte in public[31:])]) in _SMALL_ORDER:
+        raise BadObject("a signature does not hold")  # under such a key one signature holds for everything
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, label(purpose) + payload)
     except (InvalidSignature, ValueError):

@@ -57,7 +57,7 @@ class BlobReader:
     def iterate(self, content: FileContent) -> Iterator[Reference]:
         """Yield the chunk references of a file, wherever they stand."""
         if isinstance(content.chunks, ListRoot):
-            return walk(content.chunks, get=self.list_page)
+            return walk(content.chunks, content.size, get=self.list_page)
         return iter(content.chunks)
 
     def chunk(self, key: WrappedKey, reference: Reference) -> bytes:

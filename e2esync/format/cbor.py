@@ -11,6 +11,9 @@ from e2esync.errors import BadObject, NewerFormat
 VERSION = 1
 MAX_DEPTH = 16
 _SCALARS = frozenset({int, bytes, str, bool})
+_STRINGS = (2, 3)  # major types
+_COUNTED = 2**20  # bytes; beyond, items are counted before any of them is made
+_ITEM = 8  # bytes: in every record of the format an item has more on average
 _KNOWN_TAGS = 300  # above the highest that cbor2 decodes by itself
 
 
@@ -34,6 +37,8 @@ def decode(data: bytes) -> Any:  # noqa: ANN401  the shape is checked by the cal
     Raises:
         BadObject: It is not CBOR as the format allows it.
     """
+    if len(data) > _COUNTED and _is_crowded(data):
+        raise BadObject("a record is not readable")
     try:
         return cbor2.loads(
             data,
@@ -45,6 +50,24 @@ def decode(data: bytes) -> Any:  # noqa: ANN401  the shape is checked by the cal
         )
     except (cbor2.CBORError, ValueError, RecursionError, MemoryError, OverflowError):
         raise BadObject("a record is not readable") from None
+
+
+def _is_crowded(data: bytes) -> bool:
+    """Return whether there are more items in `data` than a record of its length can have.
+
+    An empty array has one byte here and 64 in memory, and most objects are decoded before a signature
+    says that it is one of ours who wants so many.
+    """
+    at = 0
+    for _ in range(len(data) // _ITEM):
+        if at >= len(data):
+            return False
+        major, short = data[at] >> 5, data[at] & 31
+        width = 1 << (short - 24) if short >= 24 else 0  # a width that does not exist is not readable anyway
+        if major in _STRINGS:
+            at += int.from_bytes(data[at + 1 : at + 1 + width], "big") if width else short
+        at += 1 + width
+    return at < len(data)
 
 
 def decode_exact(data: bytes) -> Any:  # noqa: ANN401  as above

@@ -69,6 +69,12 @@ def decode_index(body: bytes) -> Iterator[Group]:
         raise NewerFormat("the vault uses a newer format")
     try:
         _, epochs, groups = value
+        if (
+            type(epochs) is not list
+            or type(groups) is not list
+            or any(type(one) is not list for one in groups)
+        ):
+            raise ValueError
         _check_sorted([_hash(epoch) for epoch in epochs])
         _check_sorted([(group[0], group[1]) for group in groups])
         for group in groups:

@@ -140,6 +140,8 @@ def _decode_entry(raw: Raw, kind: Kind) -> Entry:
         tuple([_decode_content(content, devices, epochs, kind) for content in contents]),
         tuple([_decode_attributes(attribute, devices) for attribute in attributes]),
     )
+    if len(past) > 1:
+        _ascending([position for position, _ in past])
     _check_entry(entry, devices, epochs)
     return entry
 
@@ -165,8 +167,6 @@ def _check_entry(entry: Entry, devices: list[bytes], epochs: list[bytes]) -> Non
         for value in values:
             if value.dot.sequence > covered.get(value.dot.device, 0):
                 raise Malformed
-    if len(entry.past) > 1:
-        _ascending([devices.index(device) for device, _ in entry.past])
     if len(covered) != len(devices) or len(set(devices)) != len(devices):
         raise Malformed
     if epochs and {
@@ -236,7 +236,10 @@ def _decode_file(dot: Dot, raw: Raw, epochs: list[bytes]) -> FileContent:
         device_name,
         _integer(saved, MIN_TIME, MAX_TIME),
     )
-    if not isinstance(content.chunks, ListRoot) and sum([chunk.length for chunk in content.chunks]) != size:
+    if isinstance(content.chunks, ListRoot):
+        if not content.chunks.references <= content.size <= content.chunks.references * MAX_CHUNK:
+            raise Malformed
+    elif sum([chunk.length for chunk in content.chunks]) != size:
         raise Malformed
     return content
 

@@ -71,31 +71,42 @@ def build(references: Iterable[Reference], *, draw: Draw, put: PutPage) -> ListR
     return ListRoot(below[0].id, level, count)
 
 
-def walk(root: ListRoot, *, get: GetPage) -> Iterator[Reference]:
+def walk(root: ListRoot, size: int, *, get: GetPage) -> Iterator[Reference]:
     """Yield the references of a list in order, checking what the pages above say of those below.
+
+    `size` is that of the file, in bytes.
 
     Raises:
         BadObject: Counts or sizes do not agree.
     """
     if not 0 <= root.level <= MAX_LEVEL:
         raise BadObject("a list of chunks is too deep")
-    yield from _walk(Listed(root.id, root.references, -1), root.level, get)
+    yield from _walk(Listed(root.id, root.references, size), root.level, get)
 
 
 def _walk(listed: Listed, level: int, get: GetPage) -> Iterator[Reference]:
-    count = size = 0
-    for item in get(listed.id, level):
-        if level == 0:
-            reference = Reference(*item)  # type: ignore[arg-type]
-            if reference.key < 0 or len(reference.id) != ID_SIZE or not 0 < reference.length <= MAX_CHUNK:
-                raise BadObject("a list of chunks names a chunk that cannot be")
-            count, size = count + 1, size + reference.length
-            yield reference
-        else:
-            below = Listed(*item)  # type: ignore[arg-type]
-            if below.references < 1 or below.size < 1:
-                raise BadObject("a list of chunks does not add up")
-            count, size = count + below.references, size + below.size
-            yield from _walk(below, level - 1, get)
-    if count != listed.references or listed.size not in {-1, size}:
+    items = get(listed.id, level)
+    if level == 0:
+        references = [_reference(item) for item in items]
+        _check_sums(listed, len(references), sum(reference.length for reference in references))
+        yield from references
+        return
+    below = [Listed(*item) for item in items]  # type: ignore[arg-type]
+    if any(page.references < 1 or page.size < 1 for page in below):
+        raise BadObject("a list of chunks does not add up")
+    # Before any page below is read: so a list never unfolds to more than its file says.
+    _check_sums(listed, sum(page.references for page in below), sum(page.size for page in below))
+    for page in below:
+        yield from _walk(page, level - 1, get)
+
+
+def _reference(item: tuple[int | bytes, ...]) -> Reference:
+    reference = Reference(*item)  # type: ignore[arg-type]
+    if reference.key < 0 or len(reference.id) != ID_SIZE or not 0 < reference.length <= MAX_CHUNK:
+        raise BadObject("a list of chunks names a chunk that cannot be")
+    return reference
+
+
+def _check_sums(listed: Listed, references: int, size: int) -> None:
+    if (references, size) != (listed.references, listed.size):
         raise BadObject("a list of chunks does not add up")

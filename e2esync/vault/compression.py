@@ -61,6 +61,8 @@ class Compressor:
             declared = zstandard.get_frame_parameters(frame)
             if declared.content_size > most or declared.window_size > MAX_WINDOW or declared.dict_id:
                 raise BadObject("a blob would expand beyond its bounds")
+            if not declared.content_size:  # the library looks at nothing more then; and no body is empty
+                raise BadObject("a blob does not decompress")
             return self._decompressor.decompress(frame, allow_extra_data=False)
         except zstandard.ZstdError:
             raise BadObject("a blob does not decompress") from None

@@ -93,13 +93,17 @@ class Membership:
 
     def follows(self, record_hash: bytes, earlier: bytes) -> bool:
         """Return whether an accepted record is `earlier` itself, or comes after it in the chain."""
-        waiting = [record_hash]
+        waiting, seen = [record_hash], {record_hash}
         while waiting:
             current = waiting.pop()
             if current == earlier:
                 return current in self.records
             record = self.records.get(current)
-            waiting.extend(record.members.previous if record else ())
+            before = (
+                set(record.members.previous if record else ()) - seen
+            )  # tips may have met again and again
+            seen |= before
+            waiting.extend(before)
         return False
 
 

@@ -59,7 +59,7 @@ def load(path: Path) -> Config:
         return Config()
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers too long, and brackets too deep
         raise _damaged(path, str(error)) from error
     version = values.get("version")
     if isinstance(version, int) and version > VERSION:

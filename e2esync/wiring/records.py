@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from e2esync.engine.notes import Dedup, FolderNote, KeptMembership, Plan, PromisedWords, StoreAddress
 from e2esync.errors import BadObject, NewerFormat
-from e2esync.format import cbor
+from e2esync.format import cbor, shape
 
 T = TypeVar("T")
 _VERSION = 1
@@ -43,7 +43,11 @@ def decode_plan(content: bytes, path: Path) -> Plan:
 
     def build(parts: list[Any]) -> Plan:
         note, membership, objects = parts
-        return Plan(_to_note(note), _to_membership(membership), tuple((key, value) for key, value in objects))
+        return Plan(
+            _to_note(shape.array(note)),
+            _to_membership(shape.array(membership)),
+            shape.each(objects, _to_object),
+        )
 
     return _read(content, path, build)
 
@@ -59,7 +63,12 @@ def decode_promise(content: bytes, path: Path) -> PromisedWords:
     Raises:
         BadObject: The file is damaged.
     """
-    return _read(content, path, lambda parts: PromisedWords(Path(parts[0]), parts[1]))
+
+    def build(parts: list[Any]) -> PromisedWords:
+        words, fingerprint = parts
+        return PromisedWords(Path(shape.text(words)), shape.digest(fingerprint))
+
+    return _read(content, path, build)
 
 
 def _membership(kept: KeptMembership) -> list[Any]:
@@ -69,7 +78,19 @@ def _membership(kept: KeptMembership) -> list[Any]:
 
 def _to_membership(parts: list[Any]) -> KeptMembership:
     genesis, members, cards = parts
-    return KeptMembership(genesis, dict(members), tuple(cards))
+    return KeptMembership(
+        shape.octets(genesis), dict(shape.each(members, _to_object)), shape.each(cards, shape.octets)
+    )
+
+
+def _to_object(value: object) -> tuple[str, bytes]:
+    key, content = shape.array(value, 2)
+    return shape.text(key), shape.octets(content)
+
+
+def _to_setting(value: object) -> tuple[str, str]:
+    key, setting = shape.array(value, 2)
+    return shape.text(key), shape.text(setting)
 
 
 def _note(note: FolderNote) -> list[Any]:
@@ -79,13 +100,20 @@ def _note(note: FolderNote) -> list[Any]:
 
 def _to_note(parts: list[Any]) -> FolderNote:
     vault, name, path, url, settings, device, dedup = parts
-    address = StoreAddress(url, **dict(settings))
-    return FolderNote(vault, name, Path(path), address, device, Dedup(dedup))
+    address = StoreAddress(shape.text(url), **dict(shape.each(settings, _to_setting)))
+    return FolderNote(
+        shape.digest(vault),
+        shape.text(name),
+        Path(shape.text(path)),
+        address,
+        shape.device(device),
+        Dedup(dedup),
+    )
 
 
 def _read(content: bytes, path: Path, build: Callable[[list[Any]], T]) -> T:
     try:
-        version, *parts = cbor.decode_exact(content)
+        version, *parts = shape.array(cbor.decode_exact(content))
         if version != _VERSION:
             raise NewerFormat(f"{path} was written by a newer e2esync")
         return build(parts)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from e2esync.crypto.asymmetric import _SMALL_ORDER
+from e2esync.errors import BadObject
+from e2esync.format import cbor
 from examples import read_without_e2esync as r
 from tests.reader.operations import Pages
 from tests.vectors import writer as w
@@ -457,3 +460,32 @@ def test_nothing_is_written_through_a_symlink_that_a_file_meets(tmp_path):
     with pytest.raises(FileExistsError):
         r.new_file(os.fsencode(tmp_path / "link"))
     assert outside.read_text() == "precious"
+
+
+# --- rules that both readers have to know -----------------------------------------------------------
+
+
+def test_both_readers_know_the_same_keys_of_small_order():
+    assert {int.from_bytes(y, "little") for y in _SMALL_ORDER} == r.SMALL_ORDER
+
+
+def test_no_signature_holds_under_a_key_of_small_order():
+    for y in r.SMALL_ORDER:
+        for sign in (0, 1):
+            public = (y + (sign << 255)).to_bytes(32, "little")
+            with pytest.raises(r.Bad, match="small order"):
+                r.verify(public, "card", b"payload", public + bytes(32))
+
+
+def test_a_record_crowded_with_items_is_refused_before_they_are_made():
+    item = bytes([0x46]) + b"sixsix"  # 7 bytes: more than one for every 8
+    for count, is_good in ((2**20 // 8, True), (2**20 // 7 + 1, False)):
+        record = bytes([0x9A]) + count.to_bytes(4, "big") + item * count
+        if is_good:
+            assert len(r.decode(record, "record")) == count
+            assert len(cbor.decode(record)) == count
+        else:
+            with pytest.raises(r.Bad, match="too many"):
+                r.decode(record, "record")
+            with pytest.raises(BadObject):
+                cbor.decode(record)

@@ -51,7 +51,7 @@ def file_contents(draw, dot):
         size = sum(chunk.length for chunk in inline)
     else:
         chunks = ListRoot(HASH, draw(st.integers(0, 12)), draw(st.integers(65, 2**40)))
-        size = draw(st.integers(0, 2**50))
+        size = draw(st.integers(chunks.references, chunks.references << 21))
     return FileContent(
         dot, size, draw(st.binary(min_size=32, max_size=32)), draw(times), keys, chunks,
         draw(st.text(st.characters(codec="utf-8"), max_size=255)), draw(times),

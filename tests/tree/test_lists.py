@@ -30,7 +30,8 @@ def listed(references) -> tuple[ListRoot, dict[tuple[bytes, int], list]]:
 
 
 def walked(root, stored) -> list[Reference]:
-    return list(walk(root, get=lambda named, level: stored[named, level]))
+    size = sum(item[2] for item in stored.get((root.id, root.level), []))
+    return list(walk(root, size, get=lambda named, level: stored[named, level]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -115,7 +116,7 @@ def test_a_list_that_blows_up_is_refused_before_it_is_walked():
     }
     items[0] = [(0, named, 1)] * 512
     root = ListRoot(named, 12, 65)
-    references = walk(root, get=lambda _, level: items[level])
+    references = walk(root, 65, get=lambda _, level: items[level])
     with pytest.raises(BadObject):
         for _ in islice(references, 512 * 512):
             pass
@@ -138,4 +139,16 @@ def test_a_reference_out_of_bounds_is_refused_when_a_list_is_read(item):
     """The bounds of §6.3 hold wherever a reference stands: nothing is fetched or opened by one beyond them."""
     pages = {0: [0, *[item] * 65]}
     with pytest.raises(BadObject):
-        list(walk(ListRoot(bytes(32), 0, 65), get=lambda _, level: list_items(pages[level], level)))
+        list(
+            walk(
+                ListRoot(bytes(32), 0, 65), 65 * item[2], get=lambda _, level: list_items(pages[level], level)
+            )
+        )
+
+
+def test_a_list_of_another_size_than_its_file_is_refused():
+    root, stored = listed([reference(n) for n in range(300)])
+    size = sum(item[2] for item in stored[root.id, root.level])
+    for wrong in (size - 1, size + 1, 0):
+        with pytest.raises(BadObject):
+            list(walk(root, wrong, get=lambda named, level: stored[named, level]))

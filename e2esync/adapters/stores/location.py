@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from os import fsdecode
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from e2esync.adapters.stores.counting import CountingStore, Traffic
 from e2esync.adapters.stores.directory import DirectoryStore
@@ -124,7 +125,10 @@ def _file(text: str) -> DirectoryLocation:
             why="file: takes three slashes, then the path on this computer",
             fix="write file:///DIRECTORY, or the path alone",
         )
-    return DirectoryLocation(_absolute(unquote(text.removeprefix("file://"))))
+    path = fsdecode(unquote_to_bytes(text.removeprefix("file://").encode("utf-8", "surrogateescape")))
+    if "\0" in path:
+        raise UsageError("this is not the address of a directory", why="it holds a zero byte", fix=_FORMS)
+    return DirectoryLocation(_absolute(path))
 
 
 def _absolute(path: str) -> Path:

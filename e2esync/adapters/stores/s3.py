@@ -238,11 +238,12 @@ class S3Store:
         """Lend the client; convert what it raises."""
         client = self._client()
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError  # which is no BotoCoreError
         from urllib3.exceptions import HTTPError
 
         try:
             yield client
-        except (BotoCoreError, ClientError, HTTPError, OSError, *UNREADABLE) as error:
+        except (BotoCoreError, ClientError, HTTPError, OSError, ResponseParserError, *UNREADABLE) as error:
             raise failure(doing, error, self._place) from error
 
     def _client(self) -> S3Client:

@@ -57,7 +57,14 @@ _NO_ANSWER = {  # with all that derive from them
     "IncompleteReadError",
     "OSError",
 }
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError)  # of a parser that met nonsense
+UNREADABLE = (  # of a parser that met nonsense
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 def failure(doing: str, error: BaseException, place: Place) -> E2ESyncError:
