@@ -204,13 +204,13 @@ def padme(n: int) -> int:
     return (n + mask) & ~mask
 
 
-def unpad(padded: bytes, stored: Callable[[int], int]) -> bytes:
+def unpad(padded: bytes, stored: Callable[[int], int], least: int = 0) -> bytes:
     """Return the body of a padded body; `stored(z)` is the length of the whole object with z zeros less (§1.3)."""
     want(len(padded) >= 4, "a padded body is too short")
     length = int.from_bytes(padded[:4], "big")
     zeros = len(padded) - 4 - length
     want(zeros >= 0 and not any(padded[4 + length :]), "the padding is not zeros")
-    want(padme(stored(zeros)) == stored(0), "the padding has the wrong length")
+    want(max(least, padme(stored(zeros))) == stored(0), "the padding has the wrong length")
     return padded[4 : 4 + length]
 
 
@@ -943,6 +943,7 @@ def _dots(head: Head) -> list[tuple[bytes, int, bytes]]:
 
 CHUNK, TREE, LIST, SNAPSHOT_BLOB, HISTORY = range(5)
 PACK_MOST, CHUNK_MOST, BODY_MOST = 2**24, 2**21, MIB
+INDEX_LEAST = 4096
 GROUP = (32, range(PACK_MOST), range(2), NATURAL, bytes, bytes)
 INDEX = (VERSION, [32], [GROUP])
 TABLES = """
@@ -971,7 +972,7 @@ class Blobs:
         want(hashlib.sha256(stored).digest() == id_, "an index is not what its name says")
         record = stored[:32]
         plain = unseal(self.vault.key_of(record), "index seal", self.vault.id + record, stored[32:])
-        index = decode(unpad(plain, lambda z: len(stored) - z), "an index")
+        index = decode(unpad(plain, lambda z: len(stored) - z, INDEX_LEAST), "an index")
         if type(index) is list and index and index[0] != 1:
             raise Bad("an index: a newer format; a newer reader is needed")
         check(index, INDEX, "an index")
@@ -1297,7 +1298,7 @@ def read_tree(vault: Vault, head: Head, blobs: Blobs) -> None:
         parent, name = places[0][3:5] if places else (parent, name)
         number = directory_number(vault.secret, key) if kind == DIRECTORY else None
         here = contents[0][3] if kind == DIRECTORY else True
-        mode = attributes[0][3] if attributes else None
+        mode = attributes[0][3] if attributes else 0o755 if kind == DIRECTORY else 0o644
         row = (parent, name, kind, number, here, encode([epochs, contents[0]]), mode, None)
         blobs.tables.execute("INSERT INTO nodes VALUES (?,?,?,?,?,?,?,?)", row)
     if conflicts:
@@ -1397,7 +1398,7 @@ def finish_tree(tables: sqlite3.Connection, root: bytes) -> None:
     query = "SELECT path, kind, content, mode FROM nodes WHERE here AND kind != 0 ORDER BY path DESC"
     for path, kind, row, mode in tables.execute(query):
         place, (_, content) = root + b"/" + path, decode(row, "a row")
-        if kind != SYMLINK and mode is not None:
+        if kind != SYMLINK:
             os.chmod(place, mode)  # noqa: PTH101
         if kind != DIRECTORY:
             mtime = content[5 if kind == FILE else 4]

@@ -1,1 +1,1 @@
-"""The S3 test kit: servers on loopback that live for one test session. It knows nothing of e2esync."""
+"""The test kit: S3 servers on loopback that live for one test session; stores and proxies that are faulty or hostile."""

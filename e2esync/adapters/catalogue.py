@@ -114,15 +114,25 @@ class Catalogue:
         with transaction(self._db):
             self._db.executemany("UPDATE pack SET state = ? WHERE id = ?", [(state, pack) for pack in packs])
 
+    def lose_packs(self, packs: Iterable[bytes]) -> list[bytes]:
+        """Note that packs are not in the store; return the content hashes of chunks that were known to be there only."""
+        with transaction(self._db):
+            self.folding.give_up(packs)
+            lost = "SELECT prefix FROM blob JOIN pack ON num = pack WHERE state = ?"
+            kept = "SELECT prefix FROM blob JOIN pack ON num = pack WHERE state != ? AND ours"
+            rows = self._db.execute(
+                f"DELETE FROM known WHERE substr(id, 1, {PREFIX_SIZE}) IN ({lost} EXCEPT {kept}) RETURNING hash",
+                (GONE, GONE),
+            )
+            return [content_hash for (content_hash,) in rows]
+
     def forget_pack(self, pack: bytes) -> None:
         """Forget a pack that is not in the store, and that any chunk was known to be in it."""
         with transaction(self._db):
             row = self._db.execute("SELECT num FROM pack WHERE id = ?", (pack,)).fetchone()
             if row is None:
                 return
-            self._db.execute(
-                "DELETE FROM known WHERE substr(id, 1, 16) IN (SELECT prefix FROM blob WHERE pack = ?)", row
-            )
+            self.lose_packs([pack])
             self._db.execute("DELETE FROM blob WHERE pack = ?", row)
             self._db.execute("DELETE FROM listing WHERE pack = ?", row)
             self._db.execute("DELETE FROM pack WHERE num = ?", row)
@@ -177,6 +187,15 @@ class Catalogue:
         )
         return [Location(pack, start, length, self._names[epoch]) for pack, start, length, epoch in rows]
 
+    def is_placed(self, blob_id: bytes) -> bool:
+        """Return whether a blob is said to be somewhere. Of one that we stored and lost, a claim of others does not count."""
+        (ours,) = self._db.execute(
+            "SELECT max(CASE state WHEN ? THEN 0 ELSE ours + 1 END) > max(state = ?)"
+            " FROM blob JOIN pack ON num = pack WHERE prefix = ?",
+            (GONE, GONE, blob_id[:PREFIX_SIZE]),
+        ).fetchone()
+        return bool(ours)
+
     def do_not_borrow(self, packs: Collection[bytes]) -> None:
         """Take nothing as held that is only in these packs: somebody is about to delete them."""
         with transaction(self._db):
@@ -209,6 +228,10 @@ class Catalogue:
         return KnownChunk(
             content_hash, chunk_id, length, WrappedKey(self._names[born], self._names[under], wrapped)
         )
+
+    def count_packs(self) -> int:
+        """Return how many packs are known."""
+        return int(self._db.execute("SELECT count(*) FROM pack").fetchone()[0])
 
     def all_packs(self) -> Iterator[bytes]:
         """Yield the id of every pack that an index names."""

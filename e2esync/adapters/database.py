@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from e2esync.errors import Busy, DiskFull, E2ESyncError
+from e2esync.errors import Busy, DiskFull, E2ESyncError, NewerFormat
 
 _CACHE_KIB = 16 << 10
+VERSION = 1  # of both databases
 
 
 class DatabaseBroken(E2ESyncError):
@@ -49,9 +50,17 @@ def connect(path: Path, schema: str, *, durable: bool) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute("PRAGMA temp_store = FILE")
+        _check_version(db, path)
         db.executescript(schema)
         path.chmod(0o600)
     return db
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found > VERSION:
+        raise NewerFormat(f"the local state in {path} was written by a newer e2esync")
+    db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 @contextmanager

@@ -124,6 +124,15 @@ class FoldingRows:
         """Let everything wait until `due` at least; what was moved first is never left for last."""
         self._db.execute("UPDATE waiting SET due = ? WHERE due < ?", (due, due))
 
+    def named(self, index: bytes) -> set[bytes]:
+        """Return the packs that an index of our own names."""
+        rows = self._db.execute(
+            "SELECT pack.id FROM pack JOIN listing ON pack.num = listing.pack"
+            " JOIN own_index ON own_index.num = own_index WHERE own_index.id = ?",
+            (index,),
+        )
+        return {pack for (pack,) in rows}
+
     def is_named(self, pack: bytes) -> bool:
         """Return whether a live index of our own names this pack."""
         query = "SELECT 1 FROM pack JOIN live_listing ON live_listing.pack = num WHERE pack.id = ?"
@@ -157,6 +166,13 @@ class FoldingRows:
         with transaction(self._db):
             self._set_states(packs, state)
             self._db.executemany("DELETE FROM waiting WHERE id = ?", [(pack,) for pack in packs])
+
+    def keep_uncovered(self) -> None:
+        """Keep what was moved into packs that are given up: the next index lists it again."""
+        waiting = self._ids("SELECT id FROM waiting WHERE is_pack AND cause IS NOT NULL")
+        self.keep(
+            [pack for pack in waiting if not self.is_named(pack) and self.covers(pack) is None], state=STORED
+        )
 
     def give_up(self, packs: Iterable[bytes]) -> None:
         """Note that packs are not to be read any more: they are about to be deleted, or are not there."""

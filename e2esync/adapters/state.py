@@ -383,14 +383,13 @@ class FolderState:
         """Yield the keys of all nodes that came in, in order."""
         return (key for (key,) in self._db.execute("SELECT key FROM incoming ORDER BY key"))
 
-    def incoming_moved_directories(self) -> list[bytes]:
-        """Return the directories that came in with a place of their own."""
-        return [
-            key
-            for (key,) in self._db.execute(
-                "SELECT key FROM incoming WHERE number IS NOT NULL AND moved_name IS NOT NULL"
-            )
-        ]
+    def numbers_to_check(self) -> list[bytes]:
+        """Return the directories in which something came in; all, where a directory was moved with what is in it."""
+        moved = "SELECT 1 FROM incoming WHERE number IS NOT NULL AND moved_name IS NOT NULL LIMIT 1"
+        query = "SELECT DISTINCT parent FROM incoming WHERE parent IS NOT NULL"
+        if self._db.execute(moved).fetchone():
+            query = "SELECT number FROM directory"
+        return [number for (number,) in self._db.execute(query)]
 
     def has_strays(self) -> bool:
         """Return whether something that came in stands in no directory, or a directory went under its children."""

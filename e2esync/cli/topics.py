@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 TOPICS = {
     "environment": """\
 E2ESYNC_HOME=DIR         everything of one device under DIR: config.toml, keys, state, the embedded
@@ -57,16 +59,7 @@ A key for one vault has to read, write, list and delete under its prefix, and no
 
 `e2esync doctor --store` tries all of it.
 """,
-    "threats": """\
-The store is taken for an enemy: it may read, change, drop, replay and reorder everything. It learns
-the number and padded sizes of objects, and when each device reads and writes; not names, contents,
-folder structure, permissions or times. Whatever comes back is checked before it is written; a
-changed or older state ends the command with exit code 6 and leaves your files as they are. Nothing
-here is deleted because something is missing there.
-
-Not protected: a device that somebody else controls; a store that refuses to serve; a brand new
-device, which has no memory of what is newest. SECURITY.md has every promise word for word.
-""",
+    "threats": (Path(__file__).parent / "threats.txt").read_text("utf-8"),  # made by docs/threats.py
     "format": """\
 docs/format.md fixes every byte that is stored, so that a second program can read your data without
 this one; docs/wordlist-english.txt is the list that the recovery words come from. A copy of the

@@ -14,7 +14,7 @@ from e2esync.adapters.state import DiskRow
 from e2esync.engine.look import IN_THE_WAY
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
-from e2esync.engine.plan import DEFAULT_MODE, Due, look_up
+from e2esync.engine.plan import Due, look_up
 from e2esync.engine.scan import PARKED
 from e2esync.engine.stock import note_shown, parked_name
 from e2esync.engine.vault import Summary, SyncedFolder
@@ -76,7 +76,7 @@ class Arranger:
 
     def _make_directory(self, due: Due, path: bytes) -> bool:
         assert due.shown is not None
-        mode = due.shown.mode if due.shown.mode is not None else DEFAULT_MODE
+        mode = due.shown.mode or 0
 
         def make() -> None:
             here = self._folder.stat(path)

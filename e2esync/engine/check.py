@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from e2esync.adapters.state import FolderState
+from e2esync.engine.places import MAX_DEPTH, Places
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
-from e2esync.merge.view import only, place_of
+from e2esync.merge.view import only
 from e2esync.tree.codec import decode_entries
-from e2esync.tree.keys import ROOT, Kind, birthplace
+from e2esync.tree.keys import birthplace
 from e2esync.tree.values import Entry
-
-MAX_DEPTH = 1024
 
 
 def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> Entry:
@@ -31,19 +29,11 @@ def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> Entry
     return only(entries)
 
 
-def check_hangs(state: FolderState, node: bytes) -> None:
-    """Check that a directory that was moved hangs under the root.
+def check_hangs(places: Places, number: bytes) -> None:
+    """Check that a directory hangs under the root, and that what is in it is no deeper than 1024 names.
 
     Raises:
         BadObject: It stands inside itself, too deep, or nowhere.
     """
-    current: bytes | None = node
-    for _ in range(MAX_DEPTH):
-        value = state.node(current) if current is not None else None
-        if current is None or value is None:
-            raise BadObject("a value of the tree stands in no directory")
-        parent, _name = place_of(current, only(decode_entries(decode(value), Kind.DIRECTORY)))
-        if parent == ROOT:
-            return
-        current = state.directory_node(parent)
-    raise BadObject("directories of the tree stand inside each other")
+    if places.depth_in_tree(number) >= MAX_DEPTH:
+        raise BadObject("a value of the tree stands too deep")

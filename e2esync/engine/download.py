@@ -15,7 +15,7 @@ from e2esync.adapters.state import Step
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.fetch import refresh
 from e2esync.engine.plan import unpack_key
-from e2esync.engine.ranges import Want, plan, read
+from e2esync.engine.ranges import Want, read
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import BadObject, MissingObject
 from e2esync.tree.lists import Reference
@@ -51,7 +51,7 @@ class Downloader:
                 location = Location(step.pack, step.start or 0, step.length or 0, b"")
                 yield Want(step.node, Reference(0, step.chunk, step.size), location)
 
-        for want, sealed in self._sealed(wants()):
+        for want, sealed in read(self._vault, wants()):
             step = waiting.pop(want.node)
             chunk = self._open(unpack_key(step.key or b""), want.reference, sealed)
             if self._vault.cipher.content_hash(chunk) != step.digest:
@@ -77,7 +77,7 @@ class Downloader:
     def chunks(self, content: FileContent) -> Iterator[bytes]:
         """Yield the verified chunks of a file in order; its end is an error if the whole is not what was signed."""
         hasher, size = self._vault.cipher.content_hasher(), 0
-        for want, sealed in self._sealed(self._wants(content)):
+        for want, sealed in read(self._vault, self._wants(content)):
             if not 0 <= want.reference.key < len(content.keys):
                 raise BadObject("a file names a key that it does not list")
             chunk = self._open(content.keys[want.reference.key], want.reference, sealed)
@@ -107,15 +107,6 @@ class Downloader:
             if not places:
                 raise MissingObject("a part of a file is in no index of the store")
             yield Want(b"", reference, places[0])
-
-    def _sealed(self, wants: Iterable[Want]) -> Iterator[tuple[Want, bytes | None]]:
-        for piece, content in read(self._vault, plan(wants)):
-            for want in piece.wants:
-                if content is None:
-                    yield want, None
-                    continue
-                offset = want.location.start - piece.start
-                yield want, content[offset : offset + want.location.length]
 
     def _open(self, key: WrappedKey, reference: Reference, sealed: bytes | None) -> bytes:
         """Return a chunk; where it is not what it should be, every other place is tried."""

@@ -14,6 +14,7 @@ from e2esync.engine.blobs import BlobReader
 from e2esync.engine.check import check_hangs, check_value
 from e2esync.engine.joined import load_context, load_seen, save_context, save_seen
 from e2esync.engine.own import Listed, list_heads
+from e2esync.engine.places import Places
 from e2esync.engine.vault import OpenVault, SyncedFolder
 from e2esync.errors import BadObject, Fork, MissingObject, StoreWiped
 from e2esync.format import names
@@ -33,6 +34,7 @@ from e2esync.vault.trust import NOTHING, Trusted, accept, needed, newest
 
 BATCH = 1000
 TRUSTED = "trusted"
+_ONCE_MORE = " once more"  # behind an ETag, which has no space
 
 
 def fetch(vault: SyncedFolder, listed: Listed) -> int:
@@ -40,9 +42,7 @@ def fetch(vault: SyncedFolder, listed: Listed) -> int:
     heads = read_heads(vault, listed)
     try:
         return _accept_and_join(vault, heads, listed)
-    except (
-        MissingObject
-    ):  # maybe its device has folded it away meanwhile, and the newest index names another place
+    except MissingObject:  # maybe folded away meanwhile, and the newest index names another place
         listed = list_heads(vault)
         return _accept_and_join(vault, read_heads(vault, listed), listed)
 
@@ -54,12 +54,25 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
         chosen = choose(vault, heads)
         changed = 0 if chosen is None else join(vault, chosen, heads)
         vault.state.set(TRUSTED, trusted.encode())
-        for (
-            head
-        ) in heads:  # only what was accepted is kept: else a head put back to what it was would stay refused
-            vault.state.set(_cached(head.device), head.content)
-        save_seen(vault.state, {device: info.etag for device, info in listed.heads.items()})
+        _keep_heads(vault, heads, listed)
     return changed
+
+
+def _keep_heads(vault: SyncedFolder, heads: list[Head], listed: Listed) -> None:
+    """Keep heads that were accepted, and the ETags under which they count as read.
+
+    Nothing else is kept: a head that the store had put back would stay refused. Where the listing shows
+    a new ETag and the head reads as before, it was maybe read too early: it is read once more next time.
+    """
+    before = load_seen(vault.state)
+    seen = {device: info.etag for device, info in listed.heads.items()}
+    for head in heads:
+        doubtful = f"{seen[head.device]}{_ONCE_MORE}"
+        is_moved = before.get(head.device) not in {seen[head.device], doubtful}
+        if is_moved and vault.state.get(_cached(head.device)) == head.content:
+            seen[head.device] = doubtful
+        vault.state.set(_cached(head.device), head.content)
+    save_seen(vault.state, seen)
 
 
 def read_heads(vault: SyncedFolder, listed: Listed) -> list[Head]:
@@ -212,8 +225,9 @@ def _check_places(vault: SyncedFolder) -> None:
     """Check that all that came, and all that stood in directories that went, stands in a directory."""
     if vault.state.has_strays():
         raise BadObject("a value of the tree stands in no directory")
-    for node in vault.state.incoming_moved_directories():
-        check_hangs(vault.state, node)
+    places = Places(vault.state)
+    for number in vault.state.numbers_to_check():
+        check_hangs(places, number)
 
 
 def refresh(vault: SyncedFolder) -> None:

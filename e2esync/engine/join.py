@@ -13,7 +13,7 @@ The order, interruptible after each step; the same command run again comes to it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +25,7 @@ from e2esync.engine.objects import read, read_all
 from e2esync.engine.ownnote import notes_of, points, seal_note, vault_note
 from e2esync.engine.setup import fingerprint_of, mark_folder
 from e2esync.engine.vault import Clock
-from e2esync.errors import BadObject, IntegrityError, MissingObject, NewerFormat, NoVault, UsageError
+from e2esync.errors import BadObject, Fork, MissingObject, NewerFormat, NoVault, Rollback, UsageError
 from e2esync.format import names
 from e2esync.format.ownrecord import OwnRecord, VaultNote
 from e2esync.model.store import Store
@@ -122,6 +122,8 @@ def join(
             why=f"its folder is {done.path}",
             fix=f"e2esync forget {done.path}, then join again",
         )
+    trusted = recall(candidate.notes)
+    check_floor(trusted, found.heads)
     questions.confirm(found, folder, is_empty=is_empty(folder))
     if not local.user_name:
         local.set_user_name(candidate.user_name)
@@ -130,7 +132,6 @@ def join(
     device = ensure_device(store, local, kept.identity, candidate.vault)
     name = candidate.name or folder.name
     note = FolderNote(candidate.vault, name, folder, request.store, device.id, request.dedup)
-    trusted = recall(candidate.notes)
     noted = _noted(note, found, trusted)
     others = notes_of(local, device.id, but=note.vault)
     store.put(*seal_note(local, kept, device, [*others, noted], clock))
@@ -296,20 +297,29 @@ def ensure_device(store: Store, local: LocalDevice, identity: Identity, vault: b
     return device
 
 
-def _noted(note: FolderNote, found: Found, trusted: Trusted) -> VaultNote:
-    """Return what the own record says of the vault: its heads as they were read just now.
+def check_floor(trusted: Trusted, heads: Iterable[Head]) -> None:
+    """See that the store shows no less than own records remember (format §3.6); nothing is kept before that.
 
     Raises:
-        IntegrityError: A head is older than another device of this identity has seen it.
+        Rollback: A head that another device of this identity has seen is older here, or not there.
+        Fork: It is another.
     """
+    shown = {head.device: (head.sequence, head.hash) for head in heads}
+    for device, known in trusted.heads.items():
+        sequence, digest = shown.get(device, (0, b""))
+        if sequence < known.sequence:
+            raise Rollback(
+                "the store shows an older state than another device of yours has seen",
+                why=f"the device {device.hex()[:8]} has written more than its head there shows",
+            )
+        if sequence == known.sequence and digest != known.hash:
+            raise Fork("the store shows another state than another device of yours has seen")
+
+
+def _noted(note: FolderNote, found: Found, trusted: Trusted) -> VaultNote:
+    """Return what the own record says of the vault: its heads as they were read just now."""
     opened = open_membership(note.vault, found.membership)
     heads = {device_id: (sequence, digest) for device_id, sequence, digest in points(trusted)}
-    for head in found.heads:
-        if head.sequence < heads.get(head.device, (0, b""))[0]:
-            raise IntegrityError(
-                "the store shows an older state than another device of yours has seen",
-                why=f"the device {head.device_name!r} has written more than its head there shows",
-            )
-        heads[head.device] = (head.sequence, head.hash)
+    heads |= {head.device: (head.sequence, head.hash) for head in found.heads}
     context = tuple((device_id, *heads[device_id]) for device_id in sorted(heads))
     return vault_note(note, opened.owner.fingerprint, opened.tip, context)

@@ -58,7 +58,16 @@ class _Node(NamedTuple):
 class LocalWriter:
     """Writes the changes of one scan into the state; for use inside one transaction of it."""
 
-    def __init__(self, vault: SyncedFolder, writer: Writer, contents: ContentStore, summary: Summary) -> None:
+    def __init__(
+        self,
+        vault: SyncedFolder,
+        writer: Writer,
+        contents: ContentStore,
+        summary: Summary,
+        *,
+        anew: bool = False,
+    ) -> None:
+        self._anew = anew  # a file that has its content still is stored again: the store has lost it
         self._vault, self._state, self._folder = vault, vault.state, vault.folder
         self._writer, self._contents, self._summary = writer, contents, summary
         self._numbers: dict[int, bytes] = {}  # of found directories
@@ -203,11 +212,11 @@ class LocalWriter:
         match Kind(found.kind):
             case Kind.FILE:
                 before = current if isinstance(current, FileContent) else None
-                same = self._same(found, before)
+                same = None if self._anew else self._same(found, before)
                 if same is not None and before is not None:
                     return None, same, before.hash
                 stored = self._store(found, self._borrow(before))
-                if before is not None and before.hash == stored.hash:
+                if before is not None and before.hash == stored.hash and not self._anew:
                     return None, stored.fingerprint, stored.hash
                 return self._file_content(stored), stored.fingerprint, stored.hash
             case Kind.SYMLINK:

@@ -8,6 +8,8 @@ from e2esync.errors import BadObject
 from e2esync.format import names
 from e2esync.model.store import ObjectNotFound, Store
 
+MOST_LISTED = 65_536  # records of a person or a vault
+
 
 def read(store: Store, key: str) -> bytes | None:
     """Return an object, or None if there is none.
@@ -36,5 +38,7 @@ def read_all(store: Store, prefix: str, kinds: Iterable[names.Kind]) -> dict[str
         name = names.parse(info.key)
         if name is not None and name.kind in wanted:
             keys.append(info.key)
+        if len(keys) > MOST_LISTED:
+            raise BadObject("the store lists more objects than there can be")
     found = ((key, read(store, key)) for key in sorted(keys))
     return {key: content for key, content in found if content is not None}

@@ -7,10 +7,12 @@ from typing import NoReturn
 
 from e2esync.engine import ownhead
 from e2esync.engine.vault import SyncedFolder
-from e2esync.errors import Fork, IntegrityError
+from e2esync.errors import BadObject, Fork, IntegrityError
 from e2esync.format import names
 from e2esync.model.store import ObjectInfo, ObjectNotFound
 from e2esync.vault.heads import open_head
+
+MOST_LISTED = 8192  # heads and marks: 64 devices for each of 64 people, twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ def list_heads(vault: SyncedFolder) -> Listed:
         name = names.parse(info.key)
         if name is not None and name.id is not None:
             (listed.heads if name.kind is names.Kind.HEAD else listed.marks)[name.id] = info
+        if len(listed.heads) + len(listed.marks) > MOST_LISTED:
+            raise BadObject("the store lists more devices than a vault can have")
     return listed
 
 

@@ -28,6 +28,8 @@ def check_people(store: Store, identity: Identity) -> int:
     objects = read_all(store, names.people(public.fingerprint), KINDS)
     if public.key not in objects:
         raise MissingObject("your card is not in the store")
+    if not any(_kind(key) is names.Kind.CARD_KEYS for key in objects):
+        raise MissingObject("the secret halves of your keys are not in the store")
     for key, content in objects.items():
         name = names.parse(key)
         assert name is not None
@@ -35,15 +37,21 @@ def check_people(store: Store, identity: Identity) -> int:
     return len(objects)
 
 
+def _kind(key: str) -> names.Kind | None:
+    name = names.parse(key)
+    return name.kind if name is not None else None
+
+
 def _check(name: names.Name, content: bytes, identity: Identity) -> None:
     public = identity.public
+    root = Card.decode(SignedRecord.decode(public.record).payload).root
     match name.kind:
         case names.Kind.CARD:
+            open_record(content, Purpose.CARD, signer=root)  # first: what others signed, we do not look at
             card = PublicIdentity.of_card(content)
             if (card.fingerprint, card.number, card.card_hash) != (name.owner, name.number, name.id):
                 raise BadObject("a card is not the one that its name says")
         case names.Kind.CARD_KEYS:
-            root = Card.decode(SignedRecord.decode(public.record).payload).root
             if open_record(content, Purpose.CARD_KEYS, signer=root).hash != name.id:
                 raise BadObject("the keys of a card are not those that their name says")
         case names.Kind.OWN_RECORD:

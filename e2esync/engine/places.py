@@ -13,7 +13,7 @@ from e2esync.merge.view import place_of
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind
 
-MAX_DEPTH = 1024  # directories above each other
+MAX_DEPTH = 1024  # names in a path (format §8.5)
 
 Place = tuple[bytes, bytes]  # number of the directory, name
 

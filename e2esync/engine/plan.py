@@ -20,7 +20,6 @@ from e2esync.tree.keys import Kind, kind_of
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import FileContent, SymlinkContent, WrappedKey
 
-DEFAULT_MODE = 0o755
 HASH_SIZE = 32  # bytes of the name of an epoch
 
 
@@ -108,8 +107,14 @@ def step_of(due: Due, catalogue: Catalogue) -> Step:
     stands = due.shown
     assert stands is not None
     content = stands.content
-    mode = DEFAULT_MODE if stands.mode is None else stands.mode
-    place = (due.node, stands.parent, stands.name, mode, dot_bytes(content.dot), digest_of(stands))
+    place = (
+        due.node,
+        stands.parent,
+        stands.name,
+        stands.mode or 0,
+        dot_bytes(content.dot),
+        digest_of(stands),
+    )
     if isinstance(content, SymlinkContent):
         return Step(*place, content.mtime, 0, None, None, None, None, None)
     assert isinstance(content, FileContent)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from e2esync.adapters.catalogue import LISTED, STORED
 from e2esync.engine import ownhead
+from e2esync.engine.doubt import doubt
 from e2esync.engine.fold import fold
 from e2esync.engine.joined import load_context
 from e2esync.engine.ownhead import LiveIndex, OwnHead
@@ -27,6 +29,16 @@ from e2esync.vault import heads
 from e2esync.vault.cipher import BlobKind
 
 
+class Relisted(NamedTuple):
+    """Indexes of our own that give way, and the packs that the next one names in their place."""
+
+    indexes: frozenset[bytes] = frozenset()
+    packs: frozenset[bytes] = frozenset()
+
+
+NOTHING = Relisted()
+
+
 def publish_tree(vault: SyncedFolder, uploader: Uploader, changed: Iterable[bytes]) -> Root | None:
     """Store the pages of the tree that changed; return its root."""
 
@@ -37,7 +49,12 @@ def publish_tree(vault: SyncedFolder, uploader: Uploader, changed: Iterable[byte
 
 
 def publish_snapshot(
-    vault: SyncedFolder, uploader: Uploader, root: Root | None, *, marks: tuple[bytes, ...]
+    vault: SyncedFolder,
+    uploader: Uploader,
+    root: Root | None,
+    *,
+    marks: tuple[bytes, ...],
+    relisted: Relisted = NOTHING,
 ) -> None:
     """Store snapshot, packs and index; leave the head pending in the state's open transaction.
 
@@ -72,7 +89,7 @@ def publish_snapshot(
         history=history,
         context=context,
         root=root,
-        indexes=fold(vault, (*own.indexes, *store_index(vault))),
+        indexes=fold(vault, (*own.indexes, *store_index(vault, relisted))),
     )
     head = heads.make_head(
         vault.device,
@@ -88,14 +105,15 @@ def publish_snapshot(
     )
     ownhead.save(vault.state, own)
     vault.state.set(ownhead.PENDING, head)
+    doubt(vault)
 
 
-def store_index(vault: SyncedFolder) -> list[LiveIndex]:
-    """Store one index of all packs that no head lists yet; return it, if there is any."""
-    packs = [pack for pack, _, _ in vault.catalogue.packs(STORED)]
+def store_index(vault: SyncedFolder, relisted: Relisted = NOTHING) -> list[LiveIndex]:
+    """Store one index of all packs that no head lists yet, or not any more; return it, if there is any."""
+    packs = [*sorted(relisted.packs), *(pack for pack, _, _ in vault.catalogue.packs(STORED))]
     if not packs:
         return []
-    return [put_index(vault, vault.catalogue.groups(packs))]
+    return [put_index(vault, vault.catalogue.groups(packs), old_indexes=relisted.indexes)]
 
 
 def put_pending_head(vault: SyncedFolder) -> bool:

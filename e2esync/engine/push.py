@@ -1,12 +1,14 @@
-"""`push`: scan → write → publish. Never touches the folder."""
+"""`push`: scan → write → publish, and now and then a look whether the store has kept it. Never touches the folder."""
 
 from __future__ import annotations
 
 from e2esync.engine import ownhead
 from e2esync.engine.content import ContentStore
+from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, read_marks
+from e2esync.engine.mend import mend
 from e2esync.engine.own import see_own_head
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
@@ -36,7 +38,10 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     take_stock(vault)
     with vault.state.transaction():
         _write_and_publish(vault, summary, marks)
-    if put_pending_head(vault):
+    published = put_pending_head(vault)
+    if is_time_to_look(vault, quiet=not published):
+        published |= mend(vault, summary, marks=marks.hashes)
+    if published:
         sweep(vault)
     return summary
 

@@ -19,7 +19,7 @@ from e2esync.adapters.state import FolderState
 from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.crypto.secrets import Entropy
 from e2esync.engine.apply import apply
-from e2esync.engine.fetch import fetch
+from e2esync.engine.fetch import TRUSTED, fetch
 from e2esync.engine.join import Candidate, find_vaults, look_at
 from e2esync.engine.members import open_membership
 from e2esync.engine.notes import KeptIdentity
@@ -34,6 +34,7 @@ from e2esync.vault.cipher import VaultCipher
 from e2esync.vault.device import create_device
 from e2esync.vault.identity import open_identity
 from e2esync.vault.keyring import open_keyring
+from e2esync.vault.trust import recall
 
 WORKSPACE = ".e2esync"
 
@@ -101,6 +102,8 @@ def _decrypt(
             state=state,
             folder=stack.enter_context(LocalFolder.create(target)),
         )
+        # What own records remember is a floor for a device without memory (format §3.6).
+        state.set(TRUSTED, recall(candidate.notes).encode())
         fetch(vault, list_heads(vault))
         apply(vault, summary)
     return {

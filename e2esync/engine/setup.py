@@ -6,14 +6,15 @@ The order, interruptible after each step; the same command run again comes to it
 2. the recovery words reach the person;
 3. identity and device keys are durable on this device;
 4. the plan is durable: every object that the store gets, with the folder and its vault;
-5. the store gets card, card keys, first membership record and own record, and the genesis last;
+5. the store gets card, card keys, first membership record and own record, and the genesis last,
+   and gives all of it back;
 6. the folder is made and marked;
 7. the folder is noted, and the plan forgotten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +32,10 @@ from e2esync.engine.notes import (
     PromisedWords,
     StoreAddress,
 )
+from e2esync.engine.objects import read
 from e2esync.engine.ownnote import notes_of, seal_note, vault_note
 from e2esync.engine.vault import Clock
-from e2esync.errors import UsageError, VaultExists, WordsError
+from e2esync.errors import StoreUnavailable, UsageError, VaultExists, WordsError
 from e2esync.format import names
 from e2esync.model.store import Store
 from e2esync.vault.device import create_device
@@ -74,12 +76,27 @@ def setup(
         local.save_plan(plan)
     for key, content in plan.objects:
         store.put(key, content)
+    check_kept(store, plan.objects)
     mark_folder(plan.note)
     local.promise_words(
         None
     )  # the identity is known outside now; before the plan goes, so that it is made once
     local.add_folder(plan.note, plan.membership, NOTHING)
     return plan.note
+
+
+def check_kept(store: Store, objects: Iterable[tuple[str, bytes]]) -> None:
+    """See that the store has what it took: of the identity's keys and the genesis there is no other copy.
+
+    Raises:
+        StoreUnavailable: It has not; the plan stays, and the same command puts them again.
+    """
+    for key, content in objects:
+        if read(store, key) != content:
+            raise StoreUnavailable(
+                "the store does not keep what it was given",
+                why="it acknowledged an object, and does not give it back",
+            )
 
 
 def check_free(store: Store, own: bytes | None) -> None:

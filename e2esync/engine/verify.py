@@ -13,13 +13,15 @@ from e2esync.adapters.state import Step
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.check import check_value
+from e2esync.engine.doubt import doubt_at_once
 from e2esync.engine.fetch import accept_heads, check_contexts, read_head, read_index
+from e2esync.engine.marks import read_marks
 from e2esync.engine.members import fetch_membership
-from e2esync.engine.own import list_heads
+from e2esync.engine.own import Listed, list_heads
 from e2esync.engine.people import check_people
 from e2esync.engine.plan import pack_key, unpack_key
 from e2esync.engine.vault import SyncedFolder
-from e2esync.errors import BadObject, MissingObject
+from e2esync.errors import BadObject, MissingObject, Rollback
 from e2esync.format import names
 from e2esync.format.cbor import encode
 from e2esync.model.store import ObjectNotFound
@@ -33,6 +35,7 @@ from e2esync.vault.heads import Head
 from e2esync.vault.identity import Identity
 
 BATCH = 1000
+NO_PACK = "a pack that an index names is not in the store"
 
 
 @dataclass
@@ -79,13 +82,17 @@ class _Verifier:
         self._identity = identity
         self._reader = BlobReader(vault)
         self._report = VerifyReport()
+        self._ours: set[bytes] = set()  # packs that our own head leads to
 
     def run(self, *, deep: bool) -> VerifyReport:
         report, vault = self._report, self._vault
         report.records = check_people(vault.store, self._identity)
         kept = fetch_membership(vault.store, vault.vault_id, vault.membership.owner)
         report.records += 1 + len(kept.members)
-        heads = [read_head(vault, device) for device in sorted(list_heads(vault).heads)]
+        listed = list_heads(vault)
+        self._check_own_head(listed)
+        read_marks(vault, listed.marks)
+        heads = [read_head(vault, device) for device in sorted(listed.heads)]
         report.heads = len(heads)
         others = [head for head in heads if head.device != vault.device.id]
         accept_heads(vault, others)
@@ -104,12 +111,34 @@ class _Verifier:
                 vault.progress("verify", done, len(packs))
         return report
 
+    def _check_own_head(self, listed: Listed) -> None:
+        """See that our own head stands as we put it: others would take its absence for a rollback."""
+        ours = self._vault.state.get("head")
+        if ours is None:
+            return
+        if self._vault.device.id not in listed.heads:
+            raise MissingObject(
+                "the head of this device is not in the store", fix="e2esync push puts it there again"
+            )
+        if read_head(self._vault, self._vault.device.id).content != ours:
+            raise Rollback(
+                "the head of this device in the store is not the one that it put there",
+                fix="e2esync push puts it there again",
+            )
+
     def _check_indexes(self, heads: list[Head]) -> set[bytes]:
         """Read every live index anew; return the packs that they name."""
         packs: set[bytes] = set()
+        me = self._vault.device.id
+        ours = {index_id for head in heads if head.device == me for index_id in head.live_indexes}
         for index_id in sorted({index_id for head in heads for index_id in head.live_indexes}):
-            groups = list(read_index(self._vault, index_id))
+            try:
+                groups = list(read_index(self._vault, index_id))
+            except MissingObject as error:
+                raise self._missing(error.what, is_ours=index_id in ours) from None
             packs |= {group.pack for group in groups}
+            if index_id in ours:
+                self._ours |= {group.pack for group in groups}
             if not self._vault.catalogue.is_loaded(index_id):
                 self._vault.catalogue.load(index_id, groups, now=self._vault.clock.now())
             self._report.indexes += 1
@@ -118,12 +147,20 @@ class _Verifier:
     def _check_packs(self, packs: set[bytes]) -> None:
         """See that every pack is listed; one that the list leaves out is asked for by name."""
         vault = self._vault
-        listed = {info.key for info in vault.store.list(names.packs_prefix(vault.vault_id))}
-        for pack in sorted(packs):
-            key = names.pack(vault.vault_id, pack)
-            if key not in listed and vault.store.head(key) is None:
-                raise MissingObject("a pack that an index names is not in the store")
+        missing = {names.pack(vault.vault_id, pack): pack for pack in packs}
+        for info in vault.store.list(names.packs_prefix(vault.vault_id)):
+            missing.pop(info.key, None)
+        for key, pack in sorted(missing.items()):
+            if vault.store.head(key) is None:
+                raise self._missing(NO_PACK, is_ours=pack in self._ours)
         self._report.packs = len(packs)
+
+    def _missing(self, what: str, *, is_ours: bool) -> MissingObject:
+        """Return the error for an object that is not in the store; what is our own, our next push looks after."""
+        if not is_ours:
+            return MissingObject(what)
+        doubt_at_once(self._vault)
+        return MissingObject(what, fix="e2esync push sends again what this device has stored there")
 
     def _check_snapshot(self, head: Head) -> None:
         snapshot_id = self._vault.cipher.snapshot_id(head.hash)
@@ -182,7 +219,7 @@ class _Verifier:
         try:
             content = self._vault.store.get(key, length=names.Kind.PACK.most_bytes + 1)
         except ObjectNotFound:
-            raise MissingObject("a pack that an index names is not in the store") from None
+            raise self._missing(NO_PACK, is_ours=pack in self._ours) from None
         if object_hash(content) != pack:
             raise BadObject("a pack is not what was stored")
         self._report.bytes += len(content)

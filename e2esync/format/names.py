@@ -84,6 +84,11 @@ def people(fingerprint: bytes) -> str:
     return f"people/{fingerprint.hex()}/"
 
 
+def vault_prefix(vault: bytes) -> str:
+    """Return the prefix of all that belongs to one vault."""
+    return f"vaults/{vault.hex()}/"
+
+
 def genesis(vault: bytes) -> str:
     """Return the key of a vault's genesis."""
     return f"vaults/{vault.hex()}/genesis"

@@ -16,15 +16,17 @@ def padme(size: int) -> int:
     return (size + mask) & ~mask
 
 
-def pad(body: bytes, *, overhead: int) -> bytes:
-    """Return `body` with its length and zeros, so that with `overhead` bytes more it has a padded size."""
+def pad(body: bytes, *, overhead: int, least: int = 0) -> bytes:
+    """Return `body` with its length and zeros, so that with `overhead` bytes more it has a padded size.
+
+    That is `least` where it would be less.
+    """
     filled = _LENGTH_SIZE + len(body)
-    return (
-        len(body).to_bytes(_LENGTH_SIZE, "big") + body + bytes(padme(filled + overhead) - overhead - filled)
-    )
+    zeros = bytes(max(least, padme(filled + overhead)) - overhead - filled)
+    return len(body).to_bytes(_LENGTH_SIZE, "big") + body + zeros
 
 
-def unpad(padded: bytes, *, overhead: int) -> bytes:
+def unpad(padded: bytes, *, overhead: int, least: int = 0) -> bytes:
     """Return the body.
 
     Raises:
@@ -32,6 +34,7 @@ def unpad(padded: bytes, *, overhead: int) -> bytes:
     """
     length = int.from_bytes(padded[:_LENGTH_SIZE], "big")
     end = _LENGTH_SIZE + length
-    if len(padded) < end or len(padded) + overhead != padme(end + overhead) or any(padded[end:]):
+    wanted = max(least, padme(end + overhead))
+    if len(padded) < end or len(padded) + overhead != wanted or any(padded[end:]):
         raise BadObject("an object is not padded as it should be")
     return padded[_LENGTH_SIZE:end]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,7 +14,7 @@ from e2esync.format.wraps import Wraps, decode_wraps
 MAGIC = b"e2esync sealed 1\n"
 SEGMENT_SIZE = 2**20  # bytes of plaintext in every segment but the last
 KEY_SIZE = 32  # bytes
-_ANY_VERSION = b"e2esync sealed "
+_ANY_VERSION = re.compile(rb"e2esync sealed [0-9]{1,9}\n")
 _HEADER_LENGTH_SIZE, _LENGTH_SIZE = 4, 8
 
 
@@ -67,7 +68,7 @@ class SealedMessage:
             NewerFormat: It is one of a newer format.
         """
         if not content.startswith(MAGIC):
-            if content.startswith(_ANY_VERSION):
+            if _ANY_VERSION.match(content):
                 raise NewerFormat("this message was sealed by a newer e2esync")
             raise BadObject("this is not a sealed message")
         start = len(MAGIC) + _HEADER_LENGTH_SIZE

@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from e2esync.errors import Diverged
-from e2esync.tree.keys import birthplace
+from e2esync.tree.keys import Kind, birthplace, kind_of
 from e2esync.tree.values import Content, DirectoryContent, Entry
+
+DEFAULT_MODES = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755}
+"""Permission bits of what has none in the tree (format §6.2)."""
 
 
 class Shown(NamedTuple):
@@ -33,8 +36,13 @@ def shown(key: bytes, entries: tuple[Entry, ...]) -> Shown | None:
     if isinstance(content, DirectoryContent) and not content.here:
         return None
     parent, name = place_of(key, entry)
-    mode = max(entry.attributes, key=lambda attribute: attribute.dot).mode if entry.attributes else None
-    return Shown(parent, name, content, mode)
+    return Shown(parent, name, content, _mode(key, entry))
+
+
+def _mode(key: bytes, entry: Entry) -> int | None:
+    if entry.attributes:
+        return max(entry.attributes, key=lambda attribute: attribute.dot).mode
+    return DEFAULT_MODES.get(kind_of(key))
 
 
 def place_of(key: bytes, entry: Entry) -> tuple[bytes, bytes]:

@@ -22,7 +22,7 @@ from e2esync.errors import BadObject
 from e2esync.tree.keys import NUMBER_SIZE
 from e2esync.tree.lists import Reference
 from e2esync.tree.values import WrappedKey
-from e2esync.vault.compression import Compressor
+from e2esync.vault.compression import RAW, Compressor
 
 MAX_PAGE = 1 << 20  # bytes of a page's body
 MAX_CHUNK = 1 << 21  # bytes of a chunk's plaintext
@@ -129,10 +129,12 @@ class VaultCipher:
         return self._snapshot_ids.of(snapshot_hash)
 
     def seal_page(self, kind: BlobKind, body: bytes) -> bytes:
-        """Return a page or snapshot sealed under the current epoch."""
-        return self._pages[self.epoch].seal(
-            self._compressor.compress(body), context=self.vault_id + bytes([kind])
-        )
+        """Return a page or snapshot sealed under the current epoch.
+
+        Never compressed: it holds names and hashes of several files, and what they have in common
+        must not show in its size.
+        """
+        return self._pages[self.epoch].seal(RAW + body, context=self.vault_id + bytes([kind]))
 
     def open_page(self, kind: BlobKind, page_id: bytes, epoch: bytes, sealed: bytes) -> bytes:
         """Return the body of a page; a snapshot's id is for the caller to check.

@@ -167,11 +167,16 @@ def open_identity(entropy: Entropy, objects: Mapping[str, bytes]) -> Identity:
         raise Fork(
             "the store holds two different cards of one number", why="both are signed by your root key"
         )
-    for name, content in _mine(objects, fingerprint):
-        if name.kind is names.Kind.CARD_KEYS:
-            keys = open_record(content, Purpose.CARD_KEYS, signer=root.public)
-            return _open_card_keys(name, keys, public, recovery_key)
-    raise MissingObject("the store holds your public keys, but not the secret halves")
+    identities = [  # several may stand beside each other; each has to be good (format §3.3)
+        _open_card_keys(
+            name, open_record(content, Purpose.CARD_KEYS, signer=root.public), public, recovery_key
+        )
+        for name, content in _mine(objects, fingerprint)
+        if name.kind is names.Kind.CARD_KEYS
+    ]
+    if not identities:
+        raise MissingObject("the store holds your public keys, but not the secret halves")
+    return identities[0]
 
 
 def _mine(objects: Mapping[str, bytes], fingerprint: bytes) -> Iterator[tuple[names.Name, bytes]]:

@@ -13,12 +13,13 @@ from e2esync.format.index import Group, decode_index, encode_index
 from e2esync.format.padding import pad, unpad
 from e2esync.format.shape import HASH_SIZE
 
+LEAST = 4096  # bytes of an object: the size of a small one does not tell how many chunks a file has
 _OVERHEAD = HASH_SIZE + SEAL_OVERHEAD
 
 
 def seal_index(groups: Iterable[Group], *, vault_id: bytes, record: bytes, key: EpochKey) -> bytes:
     """Return the object for an index written under membership record `record`, in whose epoch `key` is."""
-    padded = pad(encode_index(groups), overhead=_OVERHEAD)
+    padded = pad(encode_index(groups), overhead=_OVERHEAD, least=LEAST)
     sealed = Sealer(key, Purpose.INDEX_SEAL).seal(padded, context=vault_id + record)
     return EpochFramed(record, sealed).encode()
 
@@ -39,7 +40,7 @@ def open_index(
     sealer = Sealer(key_of(framed.record), Purpose.INDEX_SEAL)
     padded = sealer.unseal(framed.sealed, context=vault_id + framed.record)
     known: set[bytes] = set()
-    for group in decode_index(unpad(padded, overhead=_OVERHEAD)):
+    for group in decode_index(unpad(padded, overhead=_OVERHEAD, least=LEAST)):
         if group.epoch not in known:
             key_of(group.epoch)  # an epoch's name is the hash of the record that opened it
             known.add(group.epoch)

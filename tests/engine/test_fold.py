@@ -260,7 +260,8 @@ def test_nothing_is_deleted_in_a_push_of_nothing(world, dev):
     store = Heard(world.store)
     with dev.using(store=store):
         dev.push()
-    assert store.verbs == ["list"]
+        dev.push()
+    assert store.verbs == ["list"] * 3  # heads, everything (`mend`), and heads again
 
 
 @pytest.mark.usefixtures("small_fan")
@@ -527,7 +528,7 @@ def test_what_the_newest_index_names_and_the_store_lacks_is_an_error(world, pair
 # what it costs
 
 
-def test_a_push_of_one_small_change_costs_four_requests_and_one_of_nothing_costs_one(dev):
+def test_a_push_of_one_small_change_costs_four_requests_and_one_of_nothing_two_and_then_one(dev):
     for number in range(300):
         (dev.root / f"old {number}").write_text(str(number))
     dev.push()
@@ -539,5 +540,6 @@ def test_a_push_of_one_small_change_costs_four_requests_and_one_of_nothing_costs
         spent.pop(FAN - 2) == 4 + 3
     )  # folding: two packs and an index; the first push had made an index too
     assert max(spent) == 4
-    nothing = dev.count(dev.push)
-    assert {verb: count for verb, count in nothing.requests.items() if count} == {"LIST": 1}
+    for lists in (2, 1, 1):  # the first looks whether everything was kept
+        nothing = dev.count(dev.push)
+        assert {verb: count for verb, count in nothing.requests.items() if count} == {"LIST": lists}

@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from e2esync.adapters.database import DatabaseBroken
-from e2esync.errors import DiskFull
+from e2esync.adapters.state import FolderState
+from e2esync.errors import DiskFull, NewerFormat
 from tests.engine.test_push_pull import base, many_files, sync
 
 
@@ -35,6 +36,16 @@ def test_a_full_disk_under_the_state_is_told_and_the_command_goes_on_with_room(p
     a.push()
     assert b.pull().skipped == []
     assert b.differs(a.tree()) == {}
+
+
+def test_a_state_of_a_newer_version_is_refused_and_left_alone(pair):
+    a, _ = pair
+    a.vault.state._db.execute("PRAGMA user_version = 2")
+    a.close()
+    before = (a.home / "state.db").read_bytes()
+    with pytest.raises(NewerFormat):
+        FolderState(a.home / "state.db")
+    assert (a.home / "state.db").read_bytes() == before
 
 
 def test_a_state_that_is_damaged_while_it_is_used_is_told_with_what_mends_it(pair):

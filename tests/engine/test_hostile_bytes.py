@@ -239,7 +239,7 @@ def places_of(world: World, dev: Dev) -> dict[str, list[Location]]:
 def test_a_flipped_byte_inside_of_a_blob_that_is_needed_is_always_refused(world, pair):
     a, b = pair
     base(a.root)
-    write(a.root / "list", random_bytes(6 << 20) * 8)
+    write(a.root / "list", random_bytes(6 << 20) * 20)
     sync(a, b)
     stored = objects(world.store)
     r = random.Random(1)

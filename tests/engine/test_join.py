@@ -105,7 +105,8 @@ def test_a_damaged_own_record_is_an_integrity_error_and_leaves_nothing_here(tmp_
 
 def test_a_damaged_card_is_an_integrity_error_and_leaves_nothing_here(tmp_path, store, entropy):
     (key,) = keys_of(store, Kind.CARD)
-    store.put(key, store.get(key)[:-1] + b"\x00")
+    content = store.get(key)
+    store.put(key, content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(IntegrityError):
         join_up(store, tmp_path / "desktop", tmp_path / "Copy", entropy)
     assert not device_in(tmp_path / "desktop").has_keys
@@ -113,7 +114,8 @@ def test_a_damaged_card_is_an_integrity_error_and_leaves_nothing_here(tmp_path, 
 
 def test_a_damaged_membership_record_is_an_integrity_error(tmp_path, store, entropy):
     (key,) = keys_of(store, Kind.MEMBERS)
-    store.put(key, store.get(key)[:-1] + b"\x00")
+    content = store.get(key)
+    store.put(key, content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(IntegrityError):
         join_up(store, tmp_path / "desktop", tmp_path / "Copy", entropy)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from e2esync.crypto.asymmetric import object_hash
+from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
 from e2esync.errors import IntegrityError
 from e2esync.format import names
@@ -87,8 +88,9 @@ def test_a_page_in_a_marked_pack_is_stored_again(world, pair):
     a.push()
     new = packs_of(world) - before
     assert new
-    _, root = a.vault.state.single_page(0)
-    assert {place.pack for place in a.vault.catalogue.find(root)} & new
+    root = ownhead.load(a.vault.state).root
+    assert root
+    assert {place.pack for place in a.vault.catalogue.find(root.id)} & new
 
 
 def test_a_head_names_the_marks_that_its_device_has_seen(world, copied):

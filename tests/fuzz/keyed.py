@@ -39,7 +39,7 @@ from e2esync.vault.device import verify_certificate
 from e2esync.vault.framed import Place
 from e2esync.vault.heads import open_head, open_snapshot
 from e2esync.vault.identity import Identity, PublicIdentity, open_identity
-from e2esync.vault.indexes import open_index
+from e2esync.vault.indexes import LEAST, open_index
 from e2esync.vault.keyring import open_keyring
 from e2esync.vault.membership import Membership, open_genesis, owner_of
 from e2esync.vault.message import _seal_body, seal, unseal
@@ -227,7 +227,7 @@ def key_of(epoch: bytes) -> EpochKey:
 
 def index_body(body: bytes) -> Any:
     """Open an index with this body, sealed by a member."""
-    padded = pad(body, overhead=60)
+    padded = pad(body, overhead=60, least=LEAST)
     sealed = Sealer(EPOCH, Purpose.INDEX_SEAL).seal(padded, context=ID + VAULT.keyring.current)
     opened = index_object(EpochFramed(VAULT.keyring.current, sealed).encode())
     assert opened == tuple(decode_index(body))

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from hashlib import sha256
+from hashlib import shake_256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ class CheapArgon2id:
         self._salt, self._length = salt, length
 
     def derive(self, key_material: bytes) -> bytes:
-        return sha256(self._salt + key_material).digest()[: self._length]
+        return shake_256(self._salt + key_material).digest(self._length)
 
 
 @contextmanager

@@ -123,10 +123,10 @@ def test_an_index_comes_back_sorted(made):
 
 
 @few
-@given(st.integers(0, 70_000), st.integers(0, 100))
-def test_paddings_come_off(size, overhead):
+@given(st.integers(0, 70_000), st.integers(0, 100), st.sampled_from([0, 4096]))
+def test_paddings_come_off(size, overhead, least):
     body = bytes([1]) * size
-    assert unpad(pad(body, overhead=overhead), overhead=overhead) == body
+    assert unpad(pad(body, overhead=overhead, least=least), overhead=overhead, least=least) == body
     assert unpad_body(pad_body(body, WRAPS), WRAPS) == body
     assert unpad_message(pad_message(body)) == body
     assert len(pad_message(body)) == padme(size + 8)

@@ -12,7 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.long.rig import Device, differs, place, tree
+from tests.long.rig import Device, Place, differs, opened, place, tree
+
+OVERHEAD = 3 << 20  # bytes: pages, index, head, padding, and a chunk that was cut otherwise
 
 
 def main(kind: str, times: int, megabytes: int, seed: int = 1) -> None:
@@ -31,10 +33,12 @@ def main(kind: str, times: int, megabytes: int, seed: int = 1) -> None:
         two.join(words)
         for number in range(times):
             fresh = fill(one.folder, rng, megabytes, f"round{number}")
+            before = stored_bytes(at)
             process = one.start("push")
             time.sleep(rng.uniform(0.05, whole * 0.9))
             process.kill()
             process.wait()
+            stored = stored_bytes(at) - before
             # Whatever head stands there now must lead to everything: a joined device says so.
             two.run("pull")
             two.run("verify", "--deep")
@@ -42,10 +46,22 @@ def main(kind: str, times: int, megabytes: int, seed: int = 1) -> None:
             two.run("pull")
             assert tree(one.folder) == tree(two.folder)
             assert not differs(one.folder, two.folder)
-            print(f"{kind} kill {number + 1}: {fresh} bytes new, {sent} sent after the kill")
+            print(
+                f"{kind} kill {number + 1}: {fresh} bytes new, {stored} stored before it, {sent} sent after it"
+            )
+            assert sent + stored <= fresh * 1.12 + OVERHEAD, "something was sent twice"
             again = one.run("push")
             assert again["requests"]["PUT"] == 0, again
         check_stored_once(two)
+
+
+def stored_bytes(at: Place) -> int:
+    """Return the bytes of all objects in a store."""
+    store = opened(at)
+    try:
+        return sum(info.size for info in store.list(""))
+    finally:
+        store.close()
 
 
 def check_stored_once(device: Device) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from e2esync.adapters.stores.location import open_store, parse_location
+from e2esync.model.store import Store
 from moto_fixtures.servers import RcloneServer, SeaweedServer
 
 PROGRAM = Path(sys.executable).parent / "e2esync"
@@ -107,14 +109,17 @@ def differs(one: Path, other: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
+def opened(at: Place) -> Store:
+    """Return a store as the program sees it."""
+    os.environ.update(at.env)
+    return open_store(parse_location(at.url))
+
+
 def copy_store(at: Place, target: Path) -> Path:
     """Copy a store into a plain directory, as a provider's export would."""
     if not at.url.startswith("s3://"):
         return Path(at.url)
-    from e2esync.adapters.stores.location import open_store, parse_location
-
-    os.environ.update(at.env)
-    store = open_store(parse_location(at.url))
+    store = opened(at)
     for info in store.list(""):
         path = target / info.key
         path.parent.mkdir(parents=True, exist_ok=True)

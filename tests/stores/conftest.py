@@ -9,7 +9,7 @@ from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.adapters.stores.limited import LimitedStore, Limits
 from e2esync.adapters.stores.logged import LoggedStore
 from e2esync.adapters.stores.memory import MemoryStore
-from e2esync.adapters.stores.retrying import RetryingStore
+from e2esync.adapters.stores.retrying import RetryingStore, RetryPolicy
 from e2esync.adapters.stores.s3 import S3Store
 from e2esync.model.store import Store
 
@@ -67,7 +67,9 @@ def make_store(request, tmp_path, bucket, prefix, use):
     def find(kind) -> Store:
         if kind in SERVERS:
             use(request.getfixturevalue(SERVERS[kind]))
-            return S3Store(bucket, prefix)
+            store = S3Store(bucket, prefix)
+            # moto answers 500 where several write at once; as ever in use, somebody is patient.
+            return RetryingStore(store, RetryPolicy(first=0.05)) if kind == "s3 on moto" else store
         if kind == "directory":
             return DirectoryStore.create(tmp_path / "store")
         return LOCAL[kind]()

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2esync.crypto.secrets import EpochKey
+from e2esync.crypto.labels import Purpose
+from e2esync.crypto.secrets import EpochKey, Sealer
 from e2esync.errors import BadObject, NewerFormat
 from e2esync.format.cbor import encode
 from e2esync.format.index import PACK_LIMIT, Group, Row, decode_index, encode_index
-from e2esync.format.padding import padme
-from e2esync.vault.indexes import open_index, seal_index
+from e2esync.format.padding import pad, padme
+from e2esync.vault.indexes import LEAST, open_index, seal_index
 from tests.vault.people import flipped
 
 VAULT, RECORD, EPOCH = b"v" * 32, b"r" * 32, b"e" * 32
@@ -65,9 +66,23 @@ def test_a_million_rows_take_about_20_mib():
 
 
 def test_the_size_is_padded():
-    for count in (1, 3, 50):
-        content = sealed([group(bytes([n]) * 32) for n in range(count)])
-        assert len(content) == padme(len(content))
+    for count in (60, 100, 300):
+        content = sealed([group(bytes([n % 256, n >> 8]) * 16) for n in range(count)])
+        assert len(content) == padme(len(content)) > LEAST
+
+
+@pytest.mark.row("L1")
+def test_indexes_of_few_chunks_have_one_size():
+    assert {len(sealed([group(lengths=[100] * n)])) for n in range(1, 180)} == {LEAST}
+    assert len(sealed([])) == LEAST
+
+
+@pytest.mark.parametrize("least", [0, LEAST - 1, LEAST + 1, LEAST + 128])
+def test_an_index_that_is_shorter_or_longer_than_it_should_be_is_refused(least):
+    padded = pad(encode(GOOD), overhead=60, least=least)
+    content = RECORD + Sealer(KEY, Purpose.INDEX_SEAL).seal(padded, context=VAULT + RECORD)
+    with pytest.raises(BadObject):
+        opened(content)
 
 
 def test_an_index_that_was_changed_is_refused_whatever_it_is_called():

@@ -773,10 +773,11 @@ def objects() -> None:
         [bytes([2]) * 32, 0, 1, 0, bytes(range(16)), (2**24).to_bytes(4, "big")],
     ]
 
-    def index(name: str, body: Any, *, refused: bool = False, tail: bytes = b"") -> None:
-        stored = w.sealed_object(
-            EPOCH_KEY, "index seal", EPOCH, VAULT + EPOCH, r.encode(body) + tail, nonce=NONCE
-        )
+    def index(
+        name: str, body: Any, *, refused: bool = False, tail: bytes = b"", least: int = w.INDEX_LEAST
+    ) -> None:
+        about, encoded = VAULT + EPOCH, r.encode(body) + tail
+        stored = w.sealed_object(EPOCH_KEY, "index seal", EPOCH, about, encoded, nonce=NONCE, least=least)
         inputs = {
             "vault": VAULT,
             "record": EPOCH,
@@ -811,6 +812,8 @@ def objects() -> None:
     index("bad-range", [1, [EPOCH], [[groups[0][0], 1, *groups[2][2:]]]], refused=True)
     index("bad-short-blob", [1, [EPOCH], [[*groups[1][:5], (28).to_bytes(4, "big")]]], refused=True)
     index("bad-tail", [1, [EPOCH], groups], refused=True, tail=b"\0")
+    index("bad-short", [1, [EPOCH], groups], refused=True, least=0)
+    index("bad-long", [1, [EPOCH], groups], refused=True, least=w.INDEX_LEAST + 128)
     heads()
 
 

@@ -139,8 +139,9 @@ class Writer:
                 start += sum(len(sealed) for *_, sealed in rows)
         body = r.encode([1, [self.epoch], groups])
         context = self.vault + self.tip[1]
+        key, nonce = self.keys[self.epoch], self.chance(12)
         stored = w.sealed_object(
-            self.keys[self.epoch], "index seal", self.tip[1], context, body, nonce=self.chance(12)
+            key, "index seal", self.tip[1], context, body, nonce=nonce, least=w.INDEX_LEAST
         )
         id_ = hashlib.sha256(stored).digest()
         self.put(f"vaults/{self.vault.hex()}/index/{id_.hex()}", stored)

@@ -76,17 +76,20 @@ def wrap(public: bytes, purpose: str, context: bytes, plaintext: bytes) -> bytes
     return bytes.fromhex(kept[name])
 
 
-def pad(body: bytes, around: int) -> bytes:
-    """A padded body in an object that has `around` more bytes than it."""
+INDEX_LEAST = 4096  # §5.3
+
+
+def pad(body: bytes, around: int, least: int = 0) -> bytes:
+    """A padded body in an object that has `around` more bytes than it, and `least` bytes at least."""
     plain = 4 + len(body) + around
-    return len(body).to_bytes(4, "big") + body + bytes(r.padme(plain) - plain)
+    return len(body).to_bytes(4, "big") + body + bytes(max(least, r.padme(plain)) - plain)
 
 
 def sealed_object(
-    key: bytes, purpose: str, start: bytes, context: bytes, body: bytes, *, nonce: bytes
+    key: bytes, purpose: str, start: bytes, context: bytes, body: bytes, *, nonce: bytes, least: int = 0
 ) -> bytes:
     """`R ‖ seal(…)` of heads and indexes (§5.3, §8.3)."""
-    return start + seal(key, purpose, context, pad(body, len(start) + 28), nonce=nonce)
+    return start + seal(key, purpose, context, pad(body, len(start) + 28, least), nonce=nonce)
 
 
 # --- §3 ---

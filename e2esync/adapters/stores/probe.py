@@ -95,14 +95,16 @@ def probe(store: Store, *, rounds: int = 3, clock: Callable[[], float] = time.ti
         error = refusal
         findings.append(Finding(name, Outcome.FAILED, f"{refusal.what}: {refusal.why}"))
     with suppress(E2ESyncError):  # what goes wrong here went wrong before
-        for _ in range(_CLEANINGS):  # a write that lost a race may land behind the first
+        for n in range(_CLEANINGS):  # a write that lost a race may land behind the first
             if not (left := [info.key for info in store.list(trial.prefix)]):
                 break
+            time.sleep(_LANDS * n)
             store.delete(left)
     return StoreReport(store.url, tuple(findings), error)
 
 
-_CLEANINGS = 5
+_CLEANINGS = 8
+_LANDS = 0.1  # seconds, more with each time
 
 Step = Callable[[_Trial], tuple[Outcome, str]]
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 class RetryPolicy:
     """How often, and how long between two tries: up to `first * 2**n`, at most `longest`."""
 
-    attempts: int = 5
+    attempts: int = 4
     first: float = 0.5  # seconds
     longest: float = 20.0  # seconds
 

@@ -21,6 +21,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from e2esync.adapters.stores.counting import Traffic
+from e2esync.adapters.stores.s3_bounds import Paced, bound
 from e2esync.adapters.stores.s3_failures import UNREADABLE, failure, misaddressed
 from e2esync.adapters.stores.s3_ranges import Reply, range_header, read_piece
 from e2esync.adapters.stores.s3_refusals import DELETE, LIST, LOOK, READ, SAVE, Answer, Place, not_s3, refused
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1000  # keys of one delete; S3 takes no more
 _CONNECT_TIMEOUT = 10  # seconds
-_READ_TIMEOUT = 60  # seconds without a byte
+_READ_TIMEOUT = 30  # seconds without a byte, or with hardly any
 _DEFAULT_REGION = "us-east-1"  # what servers that have no regions sign for
 _CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 _NO_OBJECT = frozenset({"NoSuchKey", "NoSuchVersion"})
@@ -130,7 +131,7 @@ class S3Store:
                 self._etag(answer)
                 status = answer["ResponseMetadata"]["HTTPStatusCode"]
                 reply = Reply(status, answer.get("ContentRange", ""), answer.get("ContentLength"))
-                content = read_piece(body, reply, start, length)
+                content = read_piece(Paced(body, seconds=_READ_TIMEOUT), reply, start, length)
         self._traffic.received(len(content))
         return content
 
@@ -295,11 +296,13 @@ def _client_of(session: boto3.session.Session, settings: S3Settings, *, is_aws: 
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": style} if style else None,
-        retries={"mode": "standard"},
+        retries={"mode": "standard", "total_max_attempts": 1},  # `RetryingStore` is patient, and it alone
         max_pool_connections=settings.max_connections,
         connect_timeout=_CONNECT_TIMEOUT,
         read_timeout=_READ_TIMEOUT,
         tcp_keepalive=True,
         **checksums,
     )
-    return session.client("s3", endpoint_url=settings.endpoint_url, region_name=region, config=config)
+    client = session.client("s3", endpoint_url=settings.endpoint_url, region_name=region, config=config)
+    bound(client, seconds=_READ_TIMEOUT)
+    return client

@@ -1,0 +1,88 @@
+"""H7: trees that pass every signature and would break whoever reads them.
+
+Each shape is signed by a real device of the vault, and stands in a store that is honest otherwise. It has to
+be refused whole: exit code 6 (or a question), nothing written, trust as it was, work and traffic bounded; and
+the next honest pull works.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from e2esync.adapters.catalogue import Catalogue
+from e2esync.errors import BadObject
+from e2esync.tree.lists import ListRoot
+from tests.attacks import forge_defences  # noqa: F401 - adds defences that can be switched off
+from tests.attacks.arena import Arena, AttackSucceeded, ClientCrashed, bnd, row, weakened
+from tests.attacks.forge_tree import Forger
+from tests.attacks.tree_shapes import SHAPES, Shape, of_list
+
+REQUESTS, BYTES, MEMORY = 40, 6 << 20, 48 << 20  # of one refused pull
+
+
+@pytest.fixture(autouse=True)
+def nothing_deep_is_left(tmp_path):
+    """Remove what is too deep for whoever cleans up behind the tests."""
+    yield
+    subprocess.run(["rm", "-rf", "--", str(tmp_path / "arena")], check=True)
+
+
+def attack(arena: Arena, made: Shape) -> None:
+    """Publish a shape; the honest device refuses it within bounds, and recovers."""
+    laptop, _ = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    made.forge(forger)
+    with bnd(arena.store, requests=REQUESTS, size=BYTES, memory=MEMORY if made.is_large else None):
+        arena.refuses(laptop, kinds=made.kinds, recovers=not made.is_in_contents)
+    if made.is_in_contents:  # the head counts; a good tree over it is the way on
+        forger.publish([forger.file(b"good", b"content")])
+        laptop.pull()
+        if laptop.tree().get(b"good", ())[:2] != ("file", b"content"):
+            raise AttackSucceeded("a good tree over it does not help")
+
+
+@pytest.mark.row("H7")
+@pytest.mark.shows("G2", "G17")
+@pytest.mark.parametrize("made", SHAPES, ids=[made.name for made in SHAPES])
+def test_a_tree_that_would_break_its_reader_is_refused_whole(arena, made):
+    attack(arena, made)
+
+
+@pytest.mark.row("H7")
+@pytest.mark.parametrize("made", [made for made in SHAPES if made.weaknesses], ids=lambda made: made.name)
+def test_without_its_check_such_a_tree_is_believed(arena, made):
+    with weakened(*made.weaknesses), pytest.raises(AttackSucceeded) as found:
+        attack(arena, made)
+    assert not isinstance(found.value, ClientCrashed), found.value.__cause__
+
+
+@row("H7", shows=["G17"], weaknesses=["list sums"])
+@pytest.mark.parametrize("levels", [1, 3])
+def test_a_list_never_unfolds_to_more_than_its_file(arena: Arena, monkeypatch, levels):
+    """One page of 300 references, named 300 times on each level: the file says that it has 1000 bytes."""
+    looked_up = 0
+    find = Catalogue.find
+
+    def counting(self, blob_id):
+        nonlocal looked_up
+        looked_up += 1
+        if looked_up > 20_000:
+            raise BadObject("the test has seen enough")
+        return find(self, blob_id)
+
+    monkeypatch.setattr(Catalogue, "find", counting)
+    laptop, _ = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    page, count, size = forger.list_page(0, [forger.text(b"x" * 1000).chunks[0]] * 300), 300, 300_000
+    for level in range(1, levels + 1):
+        page, count, size = (
+            forger.list_page(level, [(page, count, size)] * 300),
+            count * 300,
+            size * 300,
+        )
+    of_list(forger, ListRoot(page, levels, 1000), 1000)
+    arena.refuses(laptop, recovers=False)
+    if looked_up > 1000:
+        raise AttackSucceeded(f"{looked_up} parts are looked up of a file of 1000 bytes")
