@@ -1257,8 +1257,9 @@ def _check_entry(kind: int, entry: Any, head: Head) -> None:  # noqa: ANN401
         "a node is outside its snapshot's context",
     )
     want(all(s <= covered.get(d, 0) for d, s, _ in dots), "a value is outside its node's past")
-    for values in (places, contents, attributes):
-        order = [(devices[d], s, j) for d, s, j, *_ in values]
+    told = slice(4, 5) if kind == FILE else slice(3, 4)
+    for values, what in ((places, slice(3, 5)), (contents, told), (attributes, slice(3, 4))):
+        order = [(devices[value[0]], value[1], value[2], *value[what]) for value in values]
         want(order == sorted(set(order)), "a node's values are not sorted")
     want(bool(contents), "a node without content")
     want(not attributes or kind in (DIRECTORY, FILE), "attributes of a node that has none")

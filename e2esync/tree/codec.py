@@ -20,6 +20,7 @@ from e2esync.tree.values import (
     SymlinkContent,
     VaultContent,
     WrappedKey,
+    stored_order,
 )
 
 DEVICE_SIZE, HASH_SIZE, WRAPPED_SIZE = 16, 32, 40  # bytes
@@ -65,17 +66,13 @@ def _encode_entry(entry: Entry) -> Raw:
         epochs,
         entry.sequence,
         sorted([number[device], sequence] for device, sequence in entry.past),
-        [[*dot(place), place.parent, place.name] for place in sorted(entry.places, key=_order)],
+        [[*dot(place), place.parent, place.name] for place in sorted(entry.places, key=stored_order)],
         [
             [*dot(content), *_encode_content(content, epochs)]
-            for content in sorted(entry.contents, key=_order)
+            for content in sorted(entry.contents, key=stored_order)
         ],
-        [[*dot(attribute), attribute.mode] for attribute in sorted(entry.attributes, key=_order)],
+        [[*dot(attribute), attribute.mode] for attribute in sorted(entry.attributes, key=stored_order)],
     ]
-
-
-def _order(value: Place | Content | Attributes) -> tuple[bytes, int, int]:
-    return value.dot.device, value.dot.sequence, value.dot.j
 
 
 def _encode_content(content: Content, epochs: list[bytes]) -> Raw:
@@ -163,7 +160,7 @@ def _check_entry(entry: Entry, devices: list[bytes], epochs: list[bytes]) -> Non
     covered[entry.device] = entry.sequence
     for values in (entry.places, entry.contents, entry.attributes):
         if len(values) > 1:
-            _ascending([_order(value) for value in values])
+            _ascending([stored_order(value) for value in values])
         for value in values:
             if value.dot.sequence > covered.get(value.dot.device, 0):
                 raise Malformed

@@ -89,3 +89,28 @@ class Entry(NamedTuple):
     places: tuple[Place, ...]  # empty: at its birthplace
     contents: tuple[Content, ...]
     attributes: tuple[Attributes, ...]
+
+
+def value(content: Content) -> bytes:
+    """Return what makes two contents of a node equal: the bytes, not when and by whom they were written."""
+    match content:
+        case FileContent():
+            return content.hash
+        case SymlinkContent():
+            return content.target
+        case DirectoryContent():
+            return b"here" if content.here else b""
+        case VaultContent():
+            return content.vault
+
+
+def stored_order(each: Place | Content | Attributes) -> tuple[bytes, int, int, bytes]:
+    """Return by what the values of a field are sorted in an entry (format §6.2)."""
+    match each:
+        case Place():
+            told = each.parent + each.name
+        case Attributes():
+            told = each.mode.to_bytes(2, "big")
+        case _:
+            told = value(each)
+    return each.dot.device, each.dot.sequence, each.dot.j, told

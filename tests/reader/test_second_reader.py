@@ -409,7 +409,7 @@ def bad_values(two):
     yield "its own past", but(3, [[0, 1]])
     yield "an epoch that is not used", but(1, sorted([*good[1], bytes(32)]))
     yield "permission bits", but(6, [[0, 1, 8, 0o1000]])
-    yield "two permission bits with one dot", but(6, [[0, 1, 8, 0o644]] * 2)
+    yield "permission bits twice", but(6, [[0, 1, 8, 0o644]] * 2)
     yield "a place with a slash", but(4, [[0, 1, 9, r.ROOT, b"a/b"]])
     yield "a place in no directory", but(4, [[0, 1, 9, b"?" * 16, b"b"]])
     yield "a size", file(3, 2)

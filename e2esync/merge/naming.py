@@ -1,0 +1,75 @@
+"""Names for what has to stand beside something of the same name (format §6.9).
+
+    report (conflict, laptop, 2026-11-23 14-02 1f3a9c2e).txt
+
+The name depends on what is named alone, so that every device gives the same one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from e2esync.tree.keys import MAX_NAME
+from e2esync.tree.values import Content, FileContent, SymlinkContent
+
+MOST_OF_DEVICE = 32  # characters
+DIGITS = (8, 16, 32)  # of the tag: the next number where the name is taken
+_LAST_TIME = 253_402_300_799  # s: the end of the year 9999
+
+Tag = Callable[[bytes], bytes]
+"""A keyed hash of 16 bytes: that which numbers directories (format §6.1)."""
+
+
+def beside(name: bytes, content: Content, mark: bytes, taken: Callable[[bytes], bool]) -> bytes:
+    """Return the first name for a content beside `name` that is not taken. `mark` is what its digits are of."""
+    return next(each for each in _names(name, content, mark.hex()) if not taken(each))
+
+
+def mark_of(content: Content, tag: Tag) -> bytes:
+    """Return what the digits of a content are of: 16 bytes or more."""
+    match content:
+        case FileContent():
+            return content.hash
+        case SymlinkContent():
+            return tag(content.target)
+        case _:
+            raise AssertionError("only files and symlinks have contents that stand beside each other")
+
+
+def _names(name: bytes, content: Content, digits: str) -> Iterator[bytes]:
+    for length in DIGITS:
+        yield _with(name, f"{_whose(content)}{digits[:length]}")
+    count = 2
+    while True:
+        yield _with(name, f"{_whose(content)}{digits[: DIGITS[-1]]} {count}")
+        count += 1
+
+
+def _whose(content: Content) -> str:
+    if not isinstance(content, FileContent):
+        return ""
+    device = re.sub(r"[^A-Za-z0-9]+", "-", content.device_name)[:MOST_OF_DEVICE].strip("-") or "device"
+    time = datetime.fromtimestamp(min(max(content.saved, 0), _LAST_TIME), UTC)
+    return f"{device}, {time:%Y-%m-%d %H-%M} "
+
+
+def _with(name: bytes, what: str) -> bytes:
+    """Return a name with its suffix, the stem shortened to what fits."""
+    suffix = f" (conflict, {what})".encode()
+    stem, dot, extension = name.rpartition(b".")
+    extension = dot + extension
+    if not stem or len(suffix) + len(extension) >= MAX_NAME:
+        stem, extension = name, b""
+    return shortened(stem, MAX_NAME - len(suffix) - len(extension)) + suffix + extension
+
+
+def shortened(name: bytes, most: int) -> bytes:
+    """Return the beginning of a name, without half of a character of UTF-8 at its end."""
+    if len(name) <= most:
+        return name
+    end = most
+    while end > most - 3 and end > 1 and name[end] & 0xC0 == 0x80:
+        end -= 1
+    return name[:end]

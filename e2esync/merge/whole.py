@@ -1,0 +1,44 @@
+"""The view of a whole tree: pure, total, the same on every device, and no two things at one place (format §6.9).
+
+The engine keeps it incrementally in its database; this is what it is held to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from e2esync.merge.arrange import Sight, arrange
+from e2esync.merge.naming import Tag
+from e2esync.merge.standing import Stand, children, folded, living, standing
+from e2esync.tree.keys import ROOT, Kind, kind_of
+from e2esync.tree.values import Entry
+
+View: TypeAlias = dict[Stand, Sight]
+
+
+def view(tree: Mapping[bytes, Iterable[Entry]], tag: Tag) -> View:
+    """Return what stands where: directory and name → one content of one node."""
+    nodes = folded(tree)
+    stands = standing(nodes, tag)
+    seen: View = {}
+    for parent, names in children(living(nodes, stands, tag), stands).items():
+        crowd = {name: [(key, nodes[key]) for key in keys] for name, keys in names.items()}
+        for name, sight in arrange(crowd, crowd.__contains__, tag).items():
+            seen[Stand(parent, name)] = sight
+    return seen
+
+
+def paths(seen: View, tag: Tag) -> dict[bytes, Sight]:
+    """Return a view by paths, parts joined by slashes."""
+    names = {tag(sight.node): stand for stand, sight in seen.items() if kind_of(sight.node) is Kind.DIRECTORY}
+    return {path_of(stand, names): sight for stand, sight in seen.items()}
+
+
+def path_of(stand: Stand, directories: Mapping[bytes, Stand]) -> bytes:
+    """Return the path of a place, given where directories stand, by their numbers."""
+    parts = [stand.name]
+    while stand.parent != ROOT:
+        stand = directories[stand.parent]
+        parts.append(stand.name)
+    return b"/".join(reversed(parts))
