@@ -27,6 +27,7 @@ from e2esync.adapters.stores.counting import Traffic
 from e2esync.engine import listing
 from e2esync.engine import pull as pulling
 from e2esync.engine import push as pushing
+from e2esync.engine import sync as syncing
 from e2esync.engine.download import Downloader
 from e2esync.engine.listing import Entry
 from e2esync.engine.notes import FolderNote
@@ -106,7 +107,7 @@ class Vault:
         self._parts: SyncedFolder | None = parts
         self._release = release
         self._streams: WeakSet[_ContentStream] = WeakSet()
-        self._rounds = 0  # pushes and pulls that were begun
+        self._rounds = 0  # pushes, pulls and syncs that were begun
 
     def push(self) -> Summary:
         """Store what changed in the folder and publish it, as `e2esync push`; never touch the folder.
@@ -115,7 +116,6 @@ class Vault:
         is returned. After an error the same call goes on; what was stored is not sent twice.
 
         Raises:
-            Diverged: Another device wrote meanwhile what this version does not join.
             IntegrityError: Something in the store fails verification.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             SafetyStop: The folder is not the one that is synced here, or a guard wants a person.
@@ -129,12 +129,24 @@ class Vault:
 
         Raises:
             IntegrityError: Something in the store fails verification; the folder was not touched.
-            Diverged: Devices have written what this version does not join; the folder was not touched.
+            Diverged: Devices have written what this version does not show; the folder was not touched.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard wants a person.
         """
         return self._sync(pulling.pull)
+
+    def sync(self) -> Summary:
+        """Publish what changed in the folder and bring it to the newest state, as `e2esync sync` (format §6.7, §8, §10).
+
+        Raises:
+            IntegrityError: Something in the store fails verification; the folder was not touched.
+            Diverged: Devices have written what this version does not show; the folder was not touched.
+            StoreUnavailable, StoreRefused, CredentialsRefused: The store.
+            DiskFull: There is no room here.
+            SafetyStop: The folder is not the one that is synced here, or a guard wants a person.
+        """
+        return self._sync(syncing.sync)
 
     def list(self) -> Iterator[Entry]:
         """Yield everything that the vault shows as of the last push or pull, without asking the store (format §6).
@@ -144,7 +156,7 @@ class Vault:
         iterator raise RuntimeError, as a dict that changes does.
 
         Raises:
-            Diverged: Several devices have the last word on something, which this version does not join.
+            Diverged: Several devices have the last word on something, which this version does not show.
         """
         return self._list(self._open_parts().state)
 

@@ -102,6 +102,18 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def tried(db: sqlite3.Connection) -> Iterator[None]:
+    """Inside a transaction, undo what is done inside of this."""
+    db.execute("SAVEPOINT tried")
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK TO tried")
+            db.execute("RELEASE tried")
+
+
 def _roll_back(db: sqlite3.Connection) -> None:
     if db.in_transaction:  # a full disk may have ended it
         db.execute("ROLLBACK")

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from e2esync.adapters.database import connect, transaction
+from e2esync.adapters.database import connect, transaction, tried
 from e2esync.tree.keys import ROOT
 from e2esync.tree.pages import Item
 
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS dead (node BLOB PRIMARY KEY, sequence INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS moved (node BLOB PRIMARY KEY, parent BLOB NOT NULL, name BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS moved_place ON moved (parent, name);
 CREATE TABLE IF NOT EXISTS directory (number BLOB PRIMARY KEY, node BLOB UNIQUE NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unsaid (id BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE incoming (key BLOB PRIMARY KEY, value BLOB, number BLOB, parent BLOB, moved_name BLOB) WITHOUT ROWID;
 CREATE TEMP TABLE step (
     node BLOB, parent BLOB, name BLOB, mode INTEGER, shown BLOB, digest BLOB, mtime INTEGER, size INTEGER,
@@ -44,6 +45,9 @@ CREATE TEMP TABLE found (
     num INTEGER PRIMARY KEY, parent_num INTEGER, parent BLOB, path BLOB NOT NULL, kind INTEGER NOT NULL,
     size INTEGER, mtime INTEGER, ctime INTEGER, inode INTEGER, mode INTEGER, claim_parent BLOB, claim_name BLOB);
 """
+
+
+LAST = b"\xff" * 256  # after the number of a directory: behind all that was born in it
 
 
 class DiskRow(NamedTuple):
@@ -128,6 +132,10 @@ class FolderState:
         """Commit what is done inside, all or nothing."""
         return transaction(self._db)
 
+    def tried(self) -> AbstractContextManager[None]:
+        """Inside a transaction, undo what is done inside of this."""
+        return tried(self._db)
+
     # small values
 
     def get(self, key: str) -> bytes | None:
@@ -156,6 +164,14 @@ class FolderState:
     def drop_nodes(self, keys: Iterable[bytes]) -> None:
         """Remove nodes."""
         self._db.executemany("DELETE FROM node WHERE key = ?", ((key,) for key in keys))
+
+    def children(self, number: bytes) -> Iterator[bytes]:
+        """Yield the nodes that stand in a directory."""
+        born = "SELECT key FROM node WHERE key > ? AND key < ? AND key NOT IN (SELECT node FROM moved)"
+        yield from (key for (key,) in self._db.execute(born, (number, number + LAST)))
+        yield from (
+            node for (node,) in self._db.execute("SELECT node FROM moved WHERE parent = ?", (number,))
+        )
 
     def count_nodes(self) -> int:
         """Return how many nodes there are."""
@@ -272,6 +288,15 @@ class FolderState:
         """Return whether anything was ever seen on this disk."""
         return self._db.execute("SELECT 1 FROM row LIMIT 1").fetchone() is not None
 
+    def is_blank(self) -> bool:
+        """Return whether no node was ever known and nothing ever seen on this disk."""
+        tables = ("row", "node", "dead")
+        return not any(self._db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
+
+    def forget_rows(self) -> None:
+        """Forget what is on the disk: the next scan finds everything anew."""
+        self._db.execute("DELETE FROM row")
+
     # one scan
 
     def clear_found(self) -> None:
@@ -366,8 +391,16 @@ class FolderState:
         """Put aside what another tree changes."""
         self._db.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?, ?)", changes)
 
-    def apply_incoming(self) -> None:
-        """Change nodes, places and directories to what came in, and note the nodes as due."""
+    def apply_incoming(self, sequence: int) -> None:
+        """Change nodes, places and directories to what came in; note the nodes as due, and those that went as dead.
+
+        `sequence` is that of the snapshot in which this device will say that it has seen them go.
+        """
+        self._db.execute(
+            "INSERT OR REPLACE INTO dead SELECT key, ? FROM incoming "
+            "WHERE value IS NULL AND key IN (SELECT key FROM node)",
+            (sequence,),
+        )
         for statement in (
             "DELETE FROM moved WHERE node IN (SELECT key FROM incoming)",
             "DELETE FROM directory WHERE node IN (SELECT key FROM incoming WHERE value IS NULL)",
@@ -382,6 +415,17 @@ class FolderState:
     def incoming_keys(self) -> Iterator[bytes]:
         """Yield the keys of all nodes that came in, in order."""
         return (key for (key,) in self._db.execute("SELECT key FROM incoming ORDER BY key"))
+
+    def incoming_after(self, key: bytes, most: int) -> list[tuple[bytes, bytes | None]]:
+        """Return keys and values of some that came in, the next after a key."""
+        return self._db.execute(
+            "SELECT key, value FROM incoming WHERE key > ? ORDER BY key LIMIT ?", (key, most)
+        ).fetchall()
+
+    def replace_incoming(self, keys: Iterable[bytes], changes: Iterable[Incoming]) -> None:
+        """Put aside other changes in place of those of some keys."""
+        self._db.executemany("DELETE FROM incoming WHERE key = ?", ((key,) for key in keys))
+        self.add_incoming(changes)
 
     def numbers_to_check(self) -> list[bytes]:
         """Return the directories in which something came in; all, where a directory was moved with what is in it."""
@@ -408,6 +452,25 @@ class FolderState:
                 f"SELECT 1 FROM moved WHERE parent != ? AND parent NOT IN ({known}) LIMIT 1", (ROOT,)
             ).fetchone()
         )
+
+    # pages that nobody has stored
+
+    def put_unsaid(self, page_id: bytes, body: bytes) -> None:
+        """Keep a page of the joined tree that no device has stored."""
+        self._db.execute("INSERT OR IGNORE INTO unsaid VALUES (?, ?)", (page_id, body))
+
+    def unsaid(self) -> list[bytes]:
+        """Return the bodies of those that are pages of the tree still."""
+        return [
+            body
+            for (body,) in self._db.execute(
+                "SELECT body FROM unsaid WHERE id IN (SELECT id FROM page) ORDER BY id"
+            )
+        ]
+
+    def clear_unsaid(self) -> None:
+        """Forget them: they are stored."""
+        self._db.execute("DELETE FROM unsaid")
 
     # nodes that do not stand at their birthplace
 

@@ -29,7 +29,7 @@ ENTRIES = (
     Entry("status", "daily.status", "daily", "how things stand, and what needs you"),
     Entry("push", "daily.push", "daily", "store what changed, and publish it"),
     Entry("pull", "daily.pull", "daily", "bring the folder to the newest state"),
-    Entry("sync", None, "daily", "pull and push together", is_common=False),
+    Entry("sync", "daily.sync", "daily", "push and pull in one"),
     Entry("log", None, "daily", "what changed, who, when", is_common=False),
     Entry("history", None, "daily", "the versions of a file", is_common=False),
     Entry("restore", None, "daily", "bring back any version", is_common=False),

@@ -1,4 +1,4 @@
-"""The group "daily": status, push and pull, as typer sees them."""
+"""The group "daily": status, push, pull and sync, as typer sees them."""
 
 from __future__ import annotations
 
@@ -64,3 +64,24 @@ def pull(
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
     rounds.pull(session, folders or (), dry_run=dry_run, settings=settings)
+
+
+def sync(
+    *,
+    folders: Folders = None,
+    dry_run: o.DryRun = False,
+    accept_risk: o.AcceptRisk = None,
+    endpoint_url: o.EndpointUrl = None,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    addressing_style: o.AddressingStyle = None,
+    json: o.Json = False,
+    no_input: o.NoInput = False,
+    yes: o.Yes = False,
+    plain: o.Plain = False,
+) -> None:
+    """Publish what changed in the folder, and bring it to the newest state: push and pull in one."""
+    del accept_risk
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    settings = s3_settings(endpoint_url, profile, region, addressing_style)
+    rounds.sync(session, folders or (), dry_run=dry_run, settings=settings)

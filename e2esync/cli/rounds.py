@@ -1,4 +1,4 @@
-"""What `push` and `pull` have in common: every folder in turn, and one summary."""
+"""What `push`, `pull` and `sync` have in common: every folder in turn, and one summary."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def pull(
     from e2esync.engine.pull import pull as engine_pull
 
     run_on_folders(session, paths, engine_pull, dry_run=dry_run, settings=settings)
+
+
+def sync(
+    session: Session,
+    paths: Sequence[Path],
+    *,
+    dry_run: bool,
+    settings: Mapping[str, str | None] = NO_SETTINGS,
+) -> None:
+    """Push and pull these folders, or all."""
+    from e2esync.engine.sync import sync as engine_sync
+
+    run_on_folders(session, paths, engine_sync, dry_run=dry_run, settings=settings)
 
 
 Work = Callable[..., Any]  # (vault, *, dry_run) -> Summary

@@ -7,18 +7,16 @@ from collections.abc import Mapping
 from e2esync.engine.places import MAX_DEPTH, Places
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
-from e2esync.merge.view import only
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import birthplace
 from e2esync.tree.values import Entry
 
 
-def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> Entry:
-    """Return the entry of a node, all of whose dots lie inside what the head has seen.
+def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> tuple[Entry, ...]:
+    """Return the entries of a node, all of whose dots lie inside what the head has seen.
 
     Raises:
-        BadObject: It is not as the format has it.
-        Diverged: Several devices have the last word on it.
+        BadObject: They are not as the format has them.
     """
     kind = birthplace(key).kind
     entries = decode_entries(decode(value), kind)
@@ -26,7 +24,7 @@ def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> Entry
         seen = (*entry.past, (entry.device, entry.sequence))
         if any(sequence > covered.get(device, 0) for device, sequence in seen):
             raise BadObject("a value of the tree claims a write that its head has not seen")
-    return only(entries)
+    return entries
 
 
 def check_hangs(places: Places, number: bytes) -> None:

@@ -5,34 +5,23 @@ Nothing of the user's folder is touched here. What was accepted is durable befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 
-from e2esync.adapters.state import Incoming
 from e2esync.crypto.secrets import EpochKey
 from e2esync.engine.blobs import BlobReader
-from e2esync.engine.check import check_hangs, check_value
-from e2esync.engine.joined import load_context, load_seen, save_context, save_seen
+from e2esync.engine.joined import load_context, load_seen, save_seen
+from e2esync.engine.merge import join
 from e2esync.engine.own import Listed, list_heads
-from e2esync.engine.places import Places
 from e2esync.engine.vault import OpenVault, SyncedFolder
 from e2esync.errors import BadObject, Fork, MissingObject, StoreWiped
 from e2esync.format import names
-from e2esync.format.cbor import encode
 from e2esync.format.history import descend, locate
 from e2esync.format.index import Group
-from e2esync.merge.view import place_of
 from e2esync.model.store import ObjectNotFound
-from e2esync.tree.compare import compare
-from e2esync.tree.keys import Kind, kind_of
-from e2esync.tree.pagecodec import page_value
-from e2esync.tree.pages import Page, Root, update
-from e2esync.vault.cipher import BlobKind
 from e2esync.vault.heads import Head, open_head
 from e2esync.vault.indexes import open_index
-from e2esync.vault.trust import NOTHING, Trusted, accept, needed, newest
+from e2esync.vault.trust import NOTHING, Trusted, accept, check_together, needed
 
-BATCH = 1000
 TRUSTED = "trusted"
 _ONCE_MORE = " once more"  # behind an ETag, which has no space
 
@@ -52,10 +41,17 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
         trusted = accept_heads(vault, heads)
         check_contexts(vault, heads)
         chosen = choose(vault, heads)
-        changed = 0 if chosen is None else join(vault, chosen, heads)
+        if chosen:
+            load_indexes(vault, heads)
+        changed = sum([join(vault, head) for head in sorted(chosen, key=_most_seen)])
         vault.state.set(TRUSTED, trusted.encode())
         _keep_heads(vault, heads, listed)
     return changed
+
+
+def _most_seen(head: Head) -> int:
+    """Return by what heads are ordered: one that covers all that is joined here costs least, so it comes first."""
+    return -sum(sequence for sequence, _ in head.context.values()) - head.sequence
 
 
 def _keep_heads(vault: SyncedFolder, heads: list[Head], listed: Listed) -> None:
@@ -134,7 +130,7 @@ def check_contexts(vault: SyncedFolder, heads: list[Head]) -> None:
         for device, (sequence, digest) in head.context.items():
             other = by_device.get(device)
             if other is None or other.sequence < sequence:
-                continue  # `newest` says so
+                continue  # `check_together` says so
             seen = other.hash if other.sequence == sequence else old_hash(vault, other, sequence, heads)
             if seen != digest:
                 raise Fork(
@@ -160,74 +156,14 @@ def old_hash(vault: SyncedFolder, head: Head, sequence: int, heads: list[Head]) 
     return spot.item
 
 
-def choose(vault: SyncedFolder, heads: list[Head]) -> Head | None:
-    """Return the head whose state has to be joined; None if ours covers it already.
+def choose(vault: SyncedFolder, heads: list[Head]) -> list[Head]:
+    """Return the heads whose states have to be joined: those that ours does not cover.
 
-    Raises:
-        Diverged: Devices, maybe this one, have written without seeing each other.
+    One that another of them covers is joined all the same: what it has seen is a claim of that other.
     """
-    latest = newest(own_heads(vault, heads))
-    if latest is None or latest.device == vault.device.id:
-        return None
-    joined = load_context(vault.state).get(latest.device, (0, b""))
-    return latest if joined[0] < latest.sequence else None
-
-
-def join(vault: SyncedFolder, head: Head, heads: list[Head]) -> int:
-    """Take over the tree of a head that covers all others; return how many nodes changed.
-
-    Raises:
-        BadObject: The tree is not as the format has it; nothing is changed.
-    """
-    load_indexes(vault, heads)
-    state = vault.state
-    root = Root(*head.root) if head.root is not None else None
-    covered = {device: sequence for device, (sequence, _) in head.context.items()} | {
-        head.device: head.sequence
-    }
-    count = _stage(vault, root, covered)
-    state.apply_incoming()
-    _check_places(vault)
-    emit = partial(_page_id, vault)
-    if update(state, state.incoming_keys(), draw=vault.cipher.draw, emit=emit) != root:
-        raise BadObject("the pages of the tree are not cut as they should be")
-    context = dict(head.context) | {head.device: (head.sequence, head.hash)}
-    context.pop(vault.device.id, None)
-    save_context(state, context)
-    return count
-
-
-def _stage(vault: SyncedFolder, root: Root | None, covered: Mapping[bytes, int]) -> int:
-    """Put aside, checked, what the tree under `root` changes: it is compared whole before it counts."""
-    count, batch = 0, []
-    vault.state.clear_incoming()
-    for key, value in compare(vault.state, root, get=BlobReader(vault).tree_page):
-        count += 1
-        batch.append(_incoming(vault, key, value, covered))
-        if len(batch) >= BATCH:
-            vault.state.add_incoming(batch)
-            batch = []
-            vault.progress("compare", count, None)
-    vault.state.add_incoming(batch)
-    return count
-
-
-def _incoming(vault: SyncedFolder, key: bytes, value: bytes | None, covered: Mapping[bytes, int]) -> Incoming:
-    if value is None:
-        return Incoming(key, None, None, None, None)
-    entry = check_value(key, value, covered)
-    number = vault.cipher.directory_number(key) if kind_of(key) is Kind.DIRECTORY else None
-    parent, name = place_of(key, entry)
-    return Incoming(key, value, number, parent, name if entry.places else None)
-
-
-def _check_places(vault: SyncedFolder) -> None:
-    """Check that all that came, and all that stood in directories that went, stands in a directory."""
-    if vault.state.has_strays():
-        raise BadObject("a value of the tree stands in no directory")
-    places = Places(vault.state)
-    for number in vault.state.numbers_to_check():
-        check_hangs(places, number)
+    check_together(own_heads(vault, heads))
+    context = load_context(vault.state)
+    return [head for head in heads if context.get(head.device, (0, b""))[0] < head.sequence]
 
 
 def refresh(vault: SyncedFolder) -> None:
@@ -265,10 +201,6 @@ def _key_of(vault: OpenVault, record: bytes) -> EpochKey:
     if accepted is None or accepted.epoch not in vault.keyring.epochs:
         raise BadObject("an index names a membership record that is not known")
     return vault.keyring.epochs[accepted.epoch]
-
-
-def _page_id(vault: OpenVault, page: Page) -> bytes:
-    return vault.cipher.page_id(BlobKind.TREE_PAGE, encode(page_value(page)))
 
 
 def _cached(device: bytes) -> str:

@@ -14,7 +14,7 @@ from e2esync.crypto.recovery import safety_number
 from e2esync.errors import UsageError
 from e2esync.format.cbor import decode
 from e2esync.format.members import Role
-from e2esync.merge.view import only
+from e2esync.merge.view import shown
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind
 from e2esync.tree.lists import ListRoot
@@ -69,7 +69,8 @@ def inspect(path: bytes, *, state: FolderState, catalogue: Catalogue, membership
             why="it was not pushed yet, or the path is not one of this folder",
             fix="e2esync push",
         )
-    content = only(tuple(decode_entries(decode(value), Kind(row.kind)))).contents[0]
+    stands = shown(row.node, decode_entries(decode(value), Kind(row.kind)))
+    content = stands.content if stands is not None else None
     file = content if isinstance(content, FileContent) else None
     chunks = file.chunks if file else ()
     return FileReport(

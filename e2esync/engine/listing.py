@@ -14,7 +14,8 @@ from e2esync.adapters.state import FolderState
 from e2esync.engine.places import MAX_DEPTH, Places, join
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
-from e2esync.merge.view import Shown, only, place_of, shown
+from e2esync.merge.fold import fold, place_of
+from e2esync.merge.view import Shown, shown
 from e2esync.tree import values
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
@@ -71,11 +72,17 @@ def find(state: FolderState, path: bytes, *, number_of: Callable[[bytes], bytes]
             for key, _ in _nodes_at(state, parent, name)
             if kind_of(key) is Kind.DIRECTORY
         ]
-    there = [
-        (key, shown(key, (entry,))) for parent in parents for key, entry in _nodes_at(state, parent, last)
-    ]
+    there = [(key, shown(key, known)) for parent in parents for key, known in _nodes_at(state, parent, last)]
     living = [(kind_of(key), key, stands) for key, stands in there if stands is not None]
     return min(living, key=lambda one: one[:2])[2] if living else None
+
+
+def living_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[tuple[bytes, Shown]]:
+    """Yield the nodes that the tree shows at a place, with what they show."""
+    for key, known in _nodes_at(state, parent, name):
+        stands = shown(key, known)
+        if stands is not None:
+            yield key, stands
 
 
 def _nodes(state: FolderState) -> Iterator[Item]:
@@ -85,7 +92,9 @@ def _nodes(state: FolderState) -> Iterator[Item]:
         after = batch[-1][0]
 
 
-def _nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[tuple[bytes, values.Entry]]:
+def _nodes_at(
+    state: FolderState, parent: bytes, name: bytes
+) -> Iterator[tuple[bytes, tuple[values.Entry, ...]]]:
     """Yield the nodes that were born or moved to a place and still stand there, directories that are gone too."""
     last = node_key(parent, name, Kind.SYMLINK, _LAST_N)
     found = dict(state.items(0, after=parent + name + b"\x00", last=last))
@@ -94,9 +103,9 @@ def _nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[tuple[
         if value is not None:
             found[key] = value
     for key, value in found.items():
-        entry = only(decode_entries(decode(value), kind_of(key)))
-        if place_of(key, entry) == (parent, name):
-            yield key, entry
+        known = decode_entries(decode(value), kind_of(key))
+        if place_of(key, fold(known))[1:] == (parent, name):
+            yield key, known
 
 
 def _entry(path: bytes, kind: Kind, stands: Shown) -> Entry:

@@ -24,11 +24,15 @@ from e2esync.engine.scan import Scan, below
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.errors import E2ESyncError
 from e2esync.format.cbor import decode, encode
-from e2esync.merge.view import only, shown
+from e2esync.merge.fold import Folded, fold
+from e2esync.merge.join import NO_ENTRIES, Entries
+from e2esync.merge.restate import Meant, restate
+from e2esync.merge.standing import is_here
+from e2esync.merge.view import shown
 from e2esync.merge.write import Writer
 from e2esync.tree.codec import decode_entries, encode_entries
 from e2esync.tree.keys import Kind, kind_of, node_key
-from e2esync.tree.values import Content, DirectoryContent, Dot, Entry, FileContent, SymlinkContent
+from e2esync.tree.values import Attributes, Content, DirectoryContent, Dot, FileContent, Place, SymlinkContent
 
 BATCH = 1000
 BLOCK = 1 << 20  # bytes read at once
@@ -52,7 +56,12 @@ class _Node(NamedTuple):
 
     key: bytes
     row: DiskRow | None  # as it was on the disk
-    entry: Entry | None  # as it is in the tree
+    entries: Entries = NO_ENTRIES  # as it is in the tree
+
+    @property
+    def now(self) -> Folded | None:
+        """What it comes to there."""
+        return fold(self.entries) if self.entries else None
 
 
 class LocalWriter:
@@ -82,7 +91,7 @@ class LocalWriter:
         self._placed: set[tuple[bytes, bytes]] = set()  # where those were found
         self._moved_rows: list[tuple[DiskRow, DiskRow]] = []  # old, new: put when all is settled
         self._displaced: list[DiskRow] = []
-        self._blank = not self._state.has_rows() and not self._state.count_nodes()
+        self._blank = self._state.is_blank()
         self._total, self._done = self._state.count_found()[1], 0
         self.changed: list[bytes] = []  # keys of nodes, in no order
 
@@ -133,7 +142,7 @@ class LocalWriter:
     def _settle(self, found: Found, parent: bytes, name: bytes) -> _Node | None:
         """Return which node this is, or None if it must not be written now."""
         if self._blank:
-            return _Node(node_key(parent, name, Kind(found.kind)), None, None)
+            return _Node(node_key(parent, name, Kind(found.kind)), None)
         here = self._state.row_at(parent, name)
         row = None
         if found.claim_parent is not None and found.claim_name is not None:
@@ -146,9 +155,9 @@ class LocalWriter:
         if row is not None:
             if self._state.is_due(row.node):
                 return None
-            return _Node(row.node, row, self._entry(row.node))
+            return _Node(row.node, row, self._entries(row.node))
         return self._node_there(parent, name, Kind(found.kind)) or _Node(
-            self._birth(parent, name, Kind(found.kind)), None, None
+            self._birth(parent, name, Kind(found.kind)), None
         )
 
     def _node_there(self, parent: bytes, name: bytes, kind: Kind) -> _Node | None:
@@ -159,9 +168,9 @@ class LocalWriter:
                 continue
             if self._state.rows_of(key) and not self._state.is_due(key):
                 continue  # it stands elsewhere; a row of what is due says nothing
-            entry = self._entry(key)
-            if entry is not None:
-                return _Node(key, None, entry)
+            entries = self._entries(key)
+            if entries:
+                return _Node(key, None, entries)
         return None
 
     def _birth(self, parent: bytes, name: bytes, kind: Kind) -> bytes:
@@ -174,41 +183,44 @@ class LocalWriter:
 
     def _write_node(self, found: Found, parent: bytes, name: bytes, node: _Node) -> None:
         """Bring the node's entry to what the disk shows, and put its row."""
-        content, fingerprint, digest = self._read(found, node)
-        if (
-            content is not None
-            and node.entry is not None
-            and node.row is None
-            and found.kind != Kind.DIRECTORY
-        ):
+        now = node.now
+        content, fingerprint, digest = self._read(found, now)
+        if content is not None and now is not None and node.row is None and found.kind != Kind.DIRECTORY:
             self._skip(found)
             return
         mode = None if found.kind == Kind.SYMLINK else fingerprint.mode
-        entry = node.entry
-        if entry is None:
-            entry = self._writer.born(content or self._missing(), mode)
-            self._summary.uploaded_files += found.kind != Kind.DIRECTORY
+        self._summary.uploaded_files += content is not None and found.kind != Kind.DIRECTORY
+        if now is None:
+            meant = Meant(frozenset(), frozenset({content or self._missing()}), self._attributes(mode))
         else:
-            stands = shown(node.key, (entry,))
+            meant = Meant(now.places, now.contents, now.attributes)
+            stands = shown(node.key, node.entries)
             if node.row is not None and (node.row.parent, node.row.name) != (parent, name):
-                entry = self._writer.with_place(entry, parent, name)
+                meant = meant._replace(places=frozenset({Place(self._writer.dot(), parent, name)}))
                 self._state.put_moved(node.key, parent, name)
                 self._summary.moved += 1
             if content is not None:
-                entry = self._writer.with_content(entry, content)
-                self._summary.uploaded_files += found.kind != Kind.DIRECTORY
+                meant = meant._replace(contents=frozenset({content}))
             if mode is not None and (stands is None or (node.row is not None and stands.mode != mode)):
-                entry = self._writer.with_mode(entry, mode)
-        if entry is not node.entry:
-            self._put_node(node.key, entry)
-        self._put_row(found, parent, name, node, entry, fingerprint, digest)
+                meant = meant._replace(attributes=self._attributes(mode))
+        if now is None or meant != now[:3]:
+            self._put_node(node.key, restate(node.key, node.entries, meant, self._writer))
+        shown_dot = content.dot if content is not None else self._shown_dot(now)
+        self._put_row(found, parent, name, node, shown_dot, fingerprint, digest)
+
+    def _attributes(self, mode: int | None) -> frozenset[Attributes]:
+        return frozenset() if mode is None else frozenset({Attributes(self._writer.dot(), mode)})
+
+    def _shown_dot(self, now: Folded | None) -> Dot:
+        assert now is not None
+        return max(content.dot for content in now.contents)
 
     def _missing(self) -> Content:
         raise AssertionError("a new node without content")
 
-    def _read(self, found: Found, node: _Node) -> tuple[Content | None, Fingerprint, bytes]:
+    def _read(self, found: Found, now: Folded | None) -> tuple[Content | None, Fingerprint, bytes]:
         """Return the new content (None: as the tree has it), the stat that goes with it, and its hash."""
-        current = only((node.entry,)).contents[0] if node.entry else None
+        current = max(now.contents, key=lambda content: content.dot) if now is not None else None
         match Kind(found.kind):
             case Kind.FILE:
                 before = current if isinstance(current, FileContent) else None
@@ -226,7 +238,7 @@ class LocalWriter:
                     return None, fingerprint, target
                 return SymlinkContent(self._writer.dot(), target, found.mtime), fingerprint, target
             case _:
-                here = isinstance(current, DirectoryContent) and current.here
+                here = now is not None and is_here(now)
                 return (
                     None if here else DirectoryContent(self._writer.dot(), here=True),
                     _fingerprint(found),
@@ -292,9 +304,12 @@ class LocalWriter:
         self._flush()
         for gone in list(below(self._state, row, but=self._is_elsewhere)):
             if gone.number is not None:
-                entry = self._entry(gone.node)
-                if entry is not None:
-                    self._put_node(gone.node, self._writer.gone(entry))
+                entries = self._entries(gone.node)
+                if entries:
+                    now = fold(entries)
+                    away = frozenset[Content]({DirectoryContent(self._writer.dot(), here=False)})
+                    meant = Meant(now.places, away, now.attributes)
+                    self._put_node(gone.node, restate(gone.node, entries, meant, self._writer))
             else:
                 self._state.drop_nodes([gone.node])
                 self._state.drop_moved(gone.node)
@@ -309,12 +324,12 @@ class LocalWriter:
 
     # the state
 
-    def _entry(self, key: bytes) -> Entry | None:
+    def _entries(self, key: bytes) -> Entries:
         value = self._state.node(key)
-        return only(decode_entries(decode(value), kind_of(key))) if value is not None else None
+        return frozenset(decode_entries(decode(value), kind_of(key))) if value is not None else NO_ENTRIES
 
-    def _put_node(self, key: bytes, entry: Entry) -> None:
-        self._nodes.append((key, encode(encode_entries([entry]))))
+    def _put_node(self, key: bytes, entries: Entries) -> None:
+        self._nodes.append((key, encode(encode_entries(tuple(entries)))))
         if not self._blank or not self.changed:
             self.changed.append(key)  # a blank tree is cut from its start, whatever changed
         if len(self._nodes) >= BATCH:
@@ -326,7 +341,7 @@ class LocalWriter:
         parent: bytes,
         name: bytes,
         node: _Node,
-        entry: Entry,
+        dot: Dot,
         fingerprint: Fingerprint,
         digest: bytes,
     ) -> None:
@@ -338,13 +353,13 @@ class LocalWriter:
             *fingerprint[1:],
             self._folder.birth_ns(found.path) if found.kind == Kind.DIRECTORY else None,
             self._vault.clock.now_ns(),
-            dot_bytes(entry.contents[0].dot),
+            dot_bytes(dot),
             digest,
             self._numbers.get(found.num) if found.kind == Kind.DIRECTORY else None,
         )
         if not self._blank:
             self._settled.append(node.key)
-        if node.row is None and node.entry is not None:
+        if node.row is None and node.entries:
             self._stale += self._state.rows_of(node.key)
             self._placed.add((parent, name))
         if node.row is not None and (node.row.parent, node.row.name) != (parent, name):

@@ -40,7 +40,7 @@ from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.errors import IntegrityError
 from e2esync.format import names
 from e2esync.format.cbor import decode
-from e2esync.merge.view import place_of
+from e2esync.merge.fold import fold, place_of
 from e2esync.merge.write import Writer
 from e2esync.model.store import ObjectInfo
 from e2esync.tree.codec import decode_entries
@@ -167,7 +167,7 @@ def _give_up(vault: SyncedFolder, relisted: Relisted, lost: set[bytes]) -> list[
 def _to_read(vault: SyncedFolder, summary: Summary) -> Iterator[Found]:
     """Yield the files of which a part is nowhere; those that are not on the disk have failed."""
     places = Places(vault.state)
-    for num, (key, entry) in enumerate(_incomplete(vault), 1):
+    for num, (key, entries) in enumerate(_incomplete(vault), 1):
         try:
             found = _on_disk(vault, num, key)
             reason = LOST
@@ -176,17 +176,18 @@ def _to_read(vault: SyncedFolder, summary: Summary) -> Iterator[Found]:
         if found is not None:
             yield found
         else:
-            summary.failed.append(failure(places.path_in_tree(place_of(key, entry)), reason))
+            summary.failed.append(failure(places.path_in_tree(place_of(key, fold(entries))[1:]), reason))
 
 
-def _incomplete(vault: SyncedFolder) -> Iterator[tuple[bytes, Entry]]:
+def _incomplete(vault: SyncedFolder) -> Iterator[tuple[bytes, tuple[Entry, ...]]]:
     """Yield the files of the tree of which a chunk, or a page of the list of these, is nowhere."""
     reader = BlobReader(vault)
     for key, value in vault.state.items(0):
         if kind_of(key) is Kind.FILE:
-            entry = decode_entries(decode(value), Kind.FILE)[0]
-            if not all(_is_complete(vault, reader, content) for content in entry.contents):
-                yield key, entry
+            entries = decode_entries(decode(value), Kind.FILE)
+            contents = (content for entry in entries for content in entry.contents)
+            if not all(_is_complete(vault, reader, content) for content in contents):
+                yield key, entries
 
 
 def _is_complete(vault: SyncedFolder, reader: BlobReader, content: Content) -> bool:

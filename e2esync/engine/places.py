@@ -9,7 +9,7 @@ from __future__ import annotations
 from e2esync.adapters.state import FolderState
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
-from e2esync.merge.view import place_of
+from e2esync.merge.fold import fold, place_of
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind
 
@@ -69,7 +69,7 @@ class Places:
         value = self._state.node(node) if node is not None else None
         if node is None or value is None:
             return None
-        return place_of(node, decode_entries(decode(value), Kind.DIRECTORY)[0])
+        return place_of(node, fold(decode_entries(decode(value), Kind.DIRECTORY)))[1:]
 
     def depth_in_tree(self, number: bytes) -> int:
         """Return how many directories of the tree stand above what is in this one.

@@ -38,8 +38,10 @@ class Due(NamedTuple):
 
     @property
     def is_nothing(self) -> bool:
-        """Return whether nothing has to happen: it neither has to stand here nor does."""
-        return self.kind is Kind.VAULT or (self.shown is None and self.row is None)
+        """Return whether nothing has to happen: it neither has to stand here nor does, or it does as it has to."""
+        if self.kind is Kind.VAULT or self.shown is None:
+            return self.kind is Kind.VAULT or self.row is None
+        return not self.is_moved and not self.is_changed and not self.has_other_mode
 
     @property
     def target(self) -> Place | None:

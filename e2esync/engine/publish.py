@@ -45,7 +45,11 @@ def publish_tree(vault: SyncedFolder, uploader: Uploader, changed: Iterable[byte
     def emit(page: Page) -> bytes:
         return uploader.add_page(BlobKind.TREE_PAGE, encode(page_value(page)))
 
-    return update(vault.state, sorted(changed), draw=vault.cipher.draw, emit=emit)
+    root = update(vault.state, sorted(changed), draw=vault.cipher.draw, emit=emit)
+    for body in vault.state.unsaid():
+        uploader.add_page(BlobKind.TREE_PAGE, body)
+    vault.state.clear_unsaid()
+    return root
 
 
 def publish_snapshot(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from e2esync.engine.apply import apply
 from e2esync.engine.fetch import fetch
 from e2esync.engine.marker import check_marker
-from e2esync.engine.own import see_own_head
-from e2esync.engine.preview import pull_actions
-from e2esync.engine.publish import put_pending_head
-from e2esync.engine.stock import take_stock
+from e2esync.engine.own import Listed
+from e2esync.engine.preview import Action, pull_actions
+from e2esync.engine.push import begin
 from e2esync.engine.vault import Summary, SyncedFolder
 
 
@@ -29,17 +28,22 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     """
     summary = Summary()
     check_marker(vault)
-    put_pending_head(vault)
-    take_stock(vault)
-    listed = see_own_head(vault)
+    listed = begin(vault)
     if dry_run:
-        try:
-            with vault.state.transaction():
-                fetch(vault, listed)
-                summary.actions = pull_actions(vault)
-                raise _OnlyLooked
-        except _OnlyLooked:
-            return summary
+        summary.actions = looked(vault, listed)
+        return summary
     fetch(vault, listed)
     apply(vault, summary)
     return summary
+
+
+def looked(vault: SyncedFolder, listed: Listed) -> list[Action]:
+    """Return what would be done on the disk, and forget what was read for it."""
+    actions: list[Action] = []
+    try:
+        with vault.state.transaction():
+            fetch(vault, listed)
+            actions = pull_actions(vault)
+            raise _OnlyLooked
+    except _OnlyLooked:
+        return actions

@@ -9,7 +9,7 @@ from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, read_marks
 from e2esync.engine.mend import mend
-from e2esync.engine.own import see_own_head
+from e2esync.engine.own import Listed, see_own_head
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
 from e2esync.engine.scan import scan
@@ -32,10 +32,22 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     if dry_run:
         summary.actions = push_actions(vault, scan(vault.folder, vault.state, clock=vault.clock))
         return summary
+    publish(vault, summary, begin(vault))
+    return summary
+
+
+def begin(vault: SyncedFolder) -> Listed:
+    """Finish what was cut off before, here and in the store; return what one LIST says of the heads."""
     put_pending_head(vault)
-    marks = read_marks(vault, see_own_head(vault).marks)
-    vault.catalogue.do_not_borrow(marks.packs)
+    listed = see_own_head(vault)
     take_stock(vault)
+    return listed
+
+
+def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
+    """Scan the folder, store what changed and publish it; now and then look whether the store has kept it."""
+    marks = read_marks(vault, listed.marks)
+    vault.catalogue.do_not_borrow(marks.packs)
     with vault.state.transaction():
         _write_and_publish(vault, summary, marks)
     published = put_pending_head(vault)
@@ -43,7 +55,6 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
         published |= mend(vault, summary, marks=marks.hashes)
     if published:
         sweep(vault)
-    return summary
 
 
 def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:

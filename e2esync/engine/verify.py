@@ -181,11 +181,11 @@ class _Verifier:
             }
         for key, value in compare(_NoTree(), root, get=self._page):
             assert value is not None
-            entry = check_value(key, value, covered)
-            if encode(encode_entries([entry])) != value:
+            entries = check_value(key, value, covered)
+            if encode(encode_entries(entries)) != value:
                 raise BadObject("a value of the tree is not in its one encoding")
             self._report.files += kind_of(key) is Kind.FILE
-            for content in entry.contents:
+            for content in (content for entry in entries for content in entry.contents):
                 if isinstance(content, FileContent):
                     self._check_content(key, content, deep=deep)
 

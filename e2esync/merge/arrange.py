@@ -71,7 +71,7 @@ def sights(key: bytes, folded: Folded) -> Iterator[Sight]:
     kind = kind_of(key)
     if kind in {Kind.DIRECTORY, Kind.VAULT}:
         ordered = [[content for group in ordered for content in group]]  # one is shown, for all
-    elif len(ordered) > 1:
+    elif not _is_nothing(ordered[0][0]):
         empty = [content for content in folded.contents if _is_nothing(content)]
         ordered = [group for group in ordered if not _is_nothing(group[0])]
         ordered[0] = ordered[0] + empty

@@ -1,19 +1,15 @@
-"""What a node looks like on a disk: the pure function from entries to place, content and mode.
-
-In this version every node has one entry with one value in each field; several are the work of
-devices that wrote at the same time, which this version does not join.
-"""
+"""What a node by itself looks like on a disk: place, content and mode of what its entries come to."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from e2esync.errors import Diverged
-from e2esync.tree.keys import Kind, birthplace, kind_of
+from e2esync.merge.arrange import mode_of, sights
+from e2esync.merge.fold import fold, place_of
+from e2esync.tree.keys import kind_of
 from e2esync.tree.values import Content, DirectoryContent, Entry
-
-DEFAULT_MODES = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755}
-"""Permission bits of what has none in the tree (format §6.2)."""
 
 
 class Shown(NamedTuple):
@@ -25,41 +21,28 @@ class Shown(NamedTuple):
     mode: int | None  # permission bits, where the kind has them
 
 
-def shown(key: bytes, entries: tuple[Entry, ...]) -> Shown | None:
+def shown(key: bytes, entries: Collection[Entry]) -> Shown | None:
     """Return what a node shows, or None if it is a directory that was removed.
 
     Raises:
-        Diverged: Several devices have the last word on it.
+        Diverged: It has several contents.
     """
-    entry = only(entries)
-    content = entry.contents[0]
+    folded = fold(entries)
+    content = next(iter(folded.contents))
+    if len(folded.contents) > 1:
+        content, *others = (sight.content for sight in sights(key, folded))
+        if others:
+            raise diverged()
     if isinstance(content, DirectoryContent) and not content.here:
         return None
-    parent, name = place_of(key, entry)
-    return Shown(parent, name, content, _mode(key, entry))
+    _, parent, name = place_of(key, folded)
+    return Shown(parent, name, content, mode_of(kind_of(key), folded.attributes))
 
 
-def _mode(key: bytes, entry: Entry) -> int | None:
-    if entry.attributes:
-        return max(entry.attributes, key=lambda attribute: attribute.dot).mode
-    return DEFAULT_MODES.get(kind_of(key))
-
-
-def place_of(key: bytes, entry: Entry) -> tuple[bytes, bytes]:
-    """Return the directory and name where a node stands: the highest place, or its birthplace."""
-    if entry.places:
-        place = max(entry.places, key=lambda place: place.dot)
-        return place.parent, place.name
-    born = birthplace(key)
-    return born.parent, born.name
-
-
-def only(entries: tuple[Entry, ...]) -> Entry:
-    """Return the only entry of a node, with its only content."""
-    if len(entries) > 1 or len(entries[0].contents) > 1:
-        raise Diverged(
-            "a file was changed on several devices at the same time",
-            why="this version of e2esync does not join such changes; nothing was changed here",
-            fix="upgrade e2esync on this device",
-        )
-    return entries[0]
+def diverged() -> Diverged:
+    """Return the error for what this version does not show yet."""
+    return Diverged(
+        "one thing was changed on several devices at the same time",
+        why="this version of e2esync does not show such changes beside each other; nothing was changed here",
+        fix="upgrade e2esync on this device",
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from types import MappingProxyType
 
-from e2esync.errors import Diverged, Fork, Rollback
+from e2esync.errors import Fork, Rollback
 from e2esync.format import cbor, shape
 from e2esync.format.ownrecord import VaultNote
 from e2esync.format.points import Point, RecordName, decode_record_name
@@ -196,13 +196,12 @@ def behind(heads: Iterable[Head]) -> frozenset[bytes]:
     )
 
 
-def newest(heads: Iterable[Head]) -> Head | None:
-    """Return the head whose context covers all others: the state of the vault; `None` without heads.
+def check_together(heads: Iterable[Head]) -> None:
+    """See that heads that stand beside each other can be of one history.
 
     Raises:
         Rollback: A head has seen more of a device than its own head shows (see `behind`).
         Fork: A head has seen another snapshot of a device than its own head shows.
-        Diverged: No head covers all others.
     """
     heads = tuple(heads)
     for device in sorted(behind(heads)):
@@ -214,27 +213,6 @@ def newest(heads: Iterable[Head]) -> Head | None:
         sequence, hash_ = one.context.get(other.device, (0, b""))
         if sequence == other.sequence and hash_ != other.hash:
             raise Fork(f"the store has shown different states of {_who(other)} to different devices")
-    if not heads:
-        return None
-    for head in heads:
-        if all(_covers(head, other) for other in heads):
-            return head
-    raise _diverged(heads)
-
-
-def _covers(head: Head, other: Head) -> bool:
-    return head.device == other.device or head.context.get(other.device, (0, b""))[0] >= other.sequence
-
-
-def _diverged(heads: Iterable[Head]) -> Diverged:
-    """Return the error that names those heads that no other covers."""
-    heads = tuple(heads)
-    loose = [head for head in heads if not any(one is not head and _covers(one, head) for one in heads)]
-    names = " and ".join(_who(head) for head in sorted(loose, key=lambda head: head.device))
-    return Diverged(
-        f"{names} have written without seeing each other",
-        why="this version does not join what was written at the same time; nothing was changed or lost",
-    )
 
 
 def _who(head: Head) -> str:

@@ -85,10 +85,6 @@ def _instead(kind: Kind) -> Any:
             return FileContent(_DOT, 0, EqualToAll(bytes(32)), 0, (), (), "", 0)
 
 
-def _first_of_many(_original):
-    return lambda entries: entries[0]
-
-
 def _overwrite(_original):
     """Putting a new file where nothing should be, without a look at what is there."""
 
@@ -293,14 +289,13 @@ POISON = b"a nonce, old"  # 12 bytes
 DEFENCES.update(
     {
         # of trees, H7
-        "page cut": (Patch("e2esync.engine.fetch", "update", _any_root, everywhere=False),),
+        "page cut": (Patch("e2esync.engine.merge", "update", _any_root, everywhere=False),),
         "page order": (Patch("e2esync.tree.compare", "_check", _any_order),),
         "dots": (Patch("e2esync.engine.check", "check_value", _any_dots),),
         "values": (Patch("e2esync.tree.codec", "decode_entries", _repaired),),
         "order in entries": (Patch("e2esync.tree.codec", "_ascending", skipped),),
         "entries": (Patch("e2esync.tree.codec", "_check_entry", skipped),),
         "list sums": (Patch("e2esync.tree.lists", "_check_sums", skipped),),
-        "one entry": (Patch("e2esync.merge.view", "only", _first_of_many),),
         # of names and the disk, N
         "walker": (Patch("e2esync.adapters.files.walk:Walker", "check", skipped),),
         "beneath": (Patch("e2esync.adapters.files.syscalls", "open_beneath", _walks_through_links),),

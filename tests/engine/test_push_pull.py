@@ -892,12 +892,56 @@ def test_equal_content_with_another_mode_gets_the_mode_of_the_tree(pair):
     assert b.differs(a.tree()) == {}
 
 
-def test_heads_that_diverged_change_nothing(pair):
+def test_what_two_wrote_without_seeing_each_other_is_joined(world, pair):
     a, b = pair
     base(a.root)
     sync(a, b)
     write(a.root / "at a", b"a")
+    (a.root / "docs").rename(a.root / "papers")
     write(b.root / "at b", b"b")
+    write(b.root / "docs" / "b.txt", b"newer")
+    write(b.root / "docs" / "new here", b"new")
+    a.push()
+    b.push()
+    a.pull()
+    b.pull()
+    assert b.differs(a.tree()) == {}
+    assert (a.root / "papers" / "b.txt").read_bytes() == b"newer"
+    assert (a.root / "papers" / "new here").read_bytes() == b"new"
+    assert {(a.root / name).read_bytes() for name in ("at a", "at b")} == {b"a", b"b"}
+    for dev in pair:
+        assert_quiet(dev)
+    late = world.fresh("late")
+    late.pull()
+    assert late.differs(a.tree()) == {}
+
+
+def test_a_joined_tree_is_stored_with_the_next_snapshot(world, pair):
+    a, b = pair
+    write_many(a.root, 400)
+    sync(a, b)
+    for number in range(0, 400, 20):
+        write(a.root / f"file-{number:03}", b"from a")
+        write(b.root / f"file-{number + 10:03}", b"from b")
+    a.push()
+    b.push()
+    a.pull()
+    write(a.root / "last", b"of a")
+    a.push()
+    b.pull()
+    assert b.differs(a.tree()) == {}
+    late = world.fresh("late")
+    late.pull()
+    assert late.differs(a.tree()) == {}
+    assert len(late.tree()) == 401
+
+
+def test_two_contents_at_one_place_change_nothing(pair):
+    a, b = pair
+    base(a.root)
+    sync(a, b)
+    write(a.root / "docs" / "b.txt", b"of a")
+    write(b.root / "docs" / "b.txt", b"of b")
     a.push()
     b.push()
     for dev in pair:
@@ -907,16 +951,9 @@ def test_heads_that_diverged_change_nothing(pair):
         assert dev.tree() == before
 
 
-def test_heads_that_diverged_before_the_first_pull_change_nothing(world, pair):
-    a, b = pair
-    write(a.root / "at a", b"a")
-    write(b.root / "at b", b"b")
-    a.push()
-    b.push()
-    late = world.fresh("late")
-    with pytest.raises(Diverged):
-        late.pull()
-    assert late.tree() == {}
+def write_many(root, count):
+    for number in range(count):
+        write(root / f"file-{number:03}", b"%d" % number)
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])

@@ -23,6 +23,7 @@ from e2esync.crypto import recovery
 from e2esync.crypto.secrets import Entropy
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
+from e2esync.engine.sync import sync
 from e2esync.engine.vault import Clock, Summary, SyncedFolder
 from e2esync.format import names
 from e2esync.model.store import Store
@@ -97,6 +98,9 @@ class Dev:
 
     def pull(self) -> Summary:
         return pull(self.vault)
+
+    def sync(self) -> Summary:
+        return sync(self.vault)
 
     def tree(self) -> dict[bytes, tuple]:
         return tree(self.root)

@@ -18,6 +18,7 @@ from e2esync.tree.codec import encode_entries
 from e2esync.tree.keys import ROOT, node_key
 from e2esync.tree.values import DirectoryContent, SymlinkContent
 from tests.engine.world import tree
+from tests.merge.writes import born, changed
 
 WRITER = Writer(bytes(16), 1)
 KINDS = {Kind.FILE: "file", Kind.SYMLINK: "symlink", Kind.DIRECTORY: "directory"}
@@ -156,14 +157,14 @@ def number(key: bytes) -> bytes:
 def directory(state, parent: bytes, name: bytes, *, here: bool = True) -> bytes:
     """Put a directory into the tree; return its number."""
     key = node_key(parent, name, Kind.DIRECTORY)
-    put(state, key, WRITER.born(DirectoryContent(WRITER.dot(), here=here), 0o755))
+    put(state, key, born(WRITER, DirectoryContent(WRITER.dot(), here=here), 0o755))
     state.put_directories([(number(key), key)])
     return number(key)
 
 
 def link(state, parent: bytes, name: bytes, n: int = 0) -> bytes:
     key = node_key(parent, name, Kind.SYMLINK, n)
-    put(state, key, WRITER.born(SymlinkContent(WRITER.dot(), b"target %d" % n, 5), None))
+    put(state, key, born(WRITER, SymlinkContent(WRITER.dot(), b"target %d" % n, 5), None))
     return key
 
 
@@ -237,7 +238,7 @@ def test_a_node_that_was_moved_is_found_where_it_stands_and_not_where_it_was_bor
     put(
         state,
         key,
-        WRITER.with_place(WRITER.born(SymlinkContent(WRITER.dot(), b"t", 5), None), inside, b"now"),
+        changed(WRITER, born(WRITER, SymlinkContent(WRITER.dot(), b"t", 5), None), place=(inside, b"now")),
     )
     state.put_moved(key, inside, b"now")
     assert set(paths(state)) == {b"d", b"d/now"}
@@ -255,8 +256,8 @@ def test_nothing_is_found_below_what_is_no_directory(state):
 def test_directories_inside_each_other_are_an_error_and_no_endless_loop(state):
     one, other = node_key(ROOT, b"one", Kind.DIRECTORY), node_key(ROOT, b"other", Kind.DIRECTORY)
     for key, into in ((one, other), (other, one)):
-        born = WRITER.born(DirectoryContent(WRITER.dot(), here=True), 0o755)
-        put(state, key, WRITER.with_place(born, number(into), b"in"))
+        entry = born(WRITER, DirectoryContent(WRITER.dot(), here=True), 0o755)
+        put(state, key, changed(WRITER, entry, place=(number(into), b"in")))
         state.put_directories([(number(key), key)])
         state.put_moved(key, number(into), b"in")
     with pytest.raises(errors.BadObject):

@@ -25,6 +25,7 @@ from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Item, Page, update
 from e2esync.tree.values import FileContent, WrappedKey
 from tests.long.rig import PROGRAM, Device, Place, tree
+from tests.merge.writes import born
 
 MOST = 250 << 20  # bytes resident
 
@@ -131,7 +132,7 @@ def synthetic():
         )  # fmt: skip
         yield (
             node_key(parent, b"file %d" % number, Kind.FILE),
-            encode(encode_entries([writer.born(content, 0o644)])),
+            encode(encode_entries([born(writer, content, 0o644)])),
         )
 
 

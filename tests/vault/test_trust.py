@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from e2esync.errors import BadObject, Diverged, Fork, NewerFormat, Rollback
+from e2esync.errors import BadObject, Fork, NewerFormat, Rollback
 from e2esync.format import cbor
 from e2esync.format.history import descend, locate
 from e2esync.format.members import Role
@@ -12,7 +12,7 @@ from e2esync.format.ownrecord import VaultNote
 from e2esync.vault.device import create_device
 from e2esync.vault.keyring import MemberKeys, next_record, open_keyring
 from e2esync.vault.membership import Membership
-from e2esync.vault.trust import NOTHING, Trusted, TrustedHead, accept, behind, needed, newest, recall
+from e2esync.vault.trust import NOTHING, Trusted, TrustedHead, accept, behind, check_together, needed, recall
 from tests.vault.people import ANN, DESK, ID, LAPTOP, VAULT, Writer
 
 ME = MemberKeys(ANN.public, Role.OWNER, "Ann")
@@ -178,40 +178,21 @@ def test_a_head_older_than_an_own_record_remembers_is_refused():
         judge(known, [HEADS[198]])
 
 
-# --- the newest of several
+# --- several beside each other
 
 
-def test_of_no_heads_none_is_newest():
-    assert newest([]) is None
-
-
-def test_one_head_is_newest():
-    assert newest([LAST]) is LAST
-
-
-def test_the_head_that_has_seen_all_others_is_newest():
+def test_heads_that_have_seen_each_other_or_not_go_together():
     laptop, desk = Writer(LAPTOP), Writer(DESK)
     one = laptop.pushed()
     other = desk.pushed(one)
-    assert newest([one, other]) is other
-    again = laptop.pushed(other)
-    assert newest([other, again]) is again
-
-
-def test_devices_that_have_not_seen_each_other_have_diverged():
-    with pytest.raises(Diverged) as error:
-        newest([Writer(LAPTOP).pushed(name="laptop"), Writer(DESK).pushed(name="desk")])
-    assert "'laptop'" in error.value.what
-    assert "'desk'" in error.value.what
-
-
-def test_divergence_names_only_those_who_diverged():
-    laptop, desk = Writer(LAPTOP), Writer(DESK)
-    third = Writer(THIRD)
-    base = third.pushed(name="attic")
-    with pytest.raises(Diverged) as error:
-        newest([base, laptop.pushed(base, name="laptop"), desk.pushed(base, name="desk")])
-    assert "attic" not in error.value.what
+    for heads in (
+        [],
+        [one],
+        [one, other],
+        [Writer(LAPTOP).pushed(), Writer(DESK).pushed()],
+    ):
+        check_together(heads)
+    check_together([other, laptop.pushed(other)])
 
 
 def test_who_has_seen_more_than_the_store_shows_proves_a_rollback():
@@ -220,10 +201,10 @@ def test_who_has_seen_more_than_the_store_shows_proves_a_rollback():
     other = desk.pushed(new)
     assert behind([old, other]) == {LAPTOP.id}
     with pytest.raises(Rollback):
-        newest([old, other])
+        check_together([old, other])
     assert behind([other]) == {LAPTOP.id}
     with pytest.raises(Rollback):
-        newest([other])
+        check_together([other])
     assert behind([new, other]) == frozenset()
 
 
@@ -233,6 +214,6 @@ def test_who_has_seen_another_snapshot_than_the_store_shows_proves_a_fork():
     shown.revision = 5
     other = desk.pushed(replace(seen, hash=H1))
     with pytest.raises(Fork):
-        newest([shown.pushed(), other])
+        check_together([shown.pushed(), other])
     with pytest.raises(Fork):
-        newest([other, seen])
+        check_together([other, seen])

@@ -1,0 +1,195 @@
+"""From the tree of a head to a joined tree in the state: read what differs, check the head's tree whole, then join.
+
+Where a head has seen all that is joined here, its tree is the joined tree. Else the joined one has pages that
+nobody has stored: they are put aside, and stored with the next snapshot of this device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from e2esync.adapters.state import Incoming
+from e2esync.engine import ownhead
+from e2esync.engine.blobs import BlobReader
+from e2esync.engine.check import check_hangs, check_value
+from e2esync.engine.joined import load_context, save_context
+from e2esync.engine.listing import living_at
+from e2esync.engine.places import Places
+from e2esync.engine.vault import SyncedFolder
+from e2esync.errors import BadObject
+from e2esync.format.cbor import decode, encode
+from e2esync.merge.fold import fold, place_of
+from e2esync.merge.join import NO_ENTRIES, Entries, join_entries
+from e2esync.merge.vector import Vector
+from e2esync.merge.view import Shown, diverged, shown
+from e2esync.tree.codec import decode_entries, encode_entries
+from e2esync.tree.compare import compare
+from e2esync.tree.keys import Kind, kind_of
+from e2esync.tree.pagecodec import page_value
+from e2esync.tree.pages import Page, Root, update
+from e2esync.vault.cipher import BlobKind
+from e2esync.vault.heads import Head
+
+BATCH = 1000
+
+
+def join(vault: SyncedFolder, head: Head) -> int:
+    """Join the tree of a head; return how many nodes changed.
+
+    Raises:
+        BadObject: The tree is not as the format has it; nothing is changed.
+    """
+    root = Root(*head.root) if head.root is not None else None
+    covered = _sequences(head.context) | {head.device: head.sequence}
+    seen = _seen_here(vault)
+    count = _stage(vault, root, covered)
+    if any(covered.get(device, 0) < sequence for device, sequence in seen.items()):
+        with vault.state.tried():
+            _take_over(vault, root)
+        count = _join_staged(vault, seen, covered)
+        try:
+            _take_over(vault, None, is_joined=True)
+        except BadObject:  # directories that were moved into each other
+            raise diverged() from None
+        _check_is_plain(vault)
+    else:
+        _take_over(vault, root)
+    _cover(vault, head)
+    return count
+
+
+def _seen_here(vault: SyncedFolder) -> dict[bytes, int]:
+    """Return what the tree at hand covers."""
+    own = {vault.device.id: ownhead.load(vault.state).sequence}
+    return _sequences(load_context(vault.state)) | own
+
+
+def _sequences(context: Mapping[bytes, tuple[int, bytes]]) -> dict[bytes, int]:
+    return {device: sequence for device, (sequence, _) in context.items()}
+
+
+def _cover(vault: SyncedFolder, head: Head) -> None:
+    """Note that all that a head has seen is joined."""
+    context = dict(load_context(vault.state))
+    for device, point in [*head.context.items(), (head.device, (head.sequence, head.hash))]:
+        context[device] = max(context.get(device, point), point)
+    context.pop(vault.device.id, None)
+    save_context(vault.state, context)
+
+
+def _stage(vault: SyncedFolder, root: Root | None, covered: Vector) -> int:
+    """Put aside, checked, what the tree under `root` changes: it is compared whole before it counts."""
+    count, batch = 0, []
+    vault.state.clear_incoming()
+    for key, value in compare(vault.state, root, get=BlobReader(vault).tree_page):
+        count += 1
+        entries = frozenset(check_value(key, value, covered)) if value is not None else NO_ENTRIES
+        batch.append(_incoming(vault, key, value, entries))
+        if len(batch) >= BATCH:
+            vault.state.add_incoming(batch)
+            batch = []
+            vault.progress("compare", count, None)
+    vault.state.add_incoming(batch)
+    return count
+
+
+def _incoming(vault: SyncedFolder, key: bytes, value: bytes | None, entries: Entries) -> Incoming:
+    if value is None:
+        return Incoming(key, None, None, None, None)
+    number = vault.cipher.directory_number(key) if kind_of(key) is Kind.DIRECTORY else None
+    folded = fold(entries)
+    _, parent, name = place_of(key, folded)
+    return Incoming(key, value, number, parent, name if folded.places else None)
+
+
+def _take_over(vault: SyncedFolder, root: Root | None, *, is_joined: bool = False) -> None:
+    """Make the tree at hand what was put aside, checked in what shows only of a whole tree."""
+    state = vault.state
+    state.apply_incoming(ownhead.load(state).sequence + 1)
+    _check_places(vault)
+    emit = partial(_put_aside if is_joined else _page_id, vault)
+    if update(state, state.incoming_keys(), draw=vault.cipher.draw, emit=emit) != root and not is_joined:
+        raise BadObject("the pages of the tree are not cut as they should be")
+
+
+def _check_is_plain(vault: SyncedFolder) -> None:
+    """Refuse what would have to be shown beside something else, or in a directory that was removed.
+
+    Raises:
+        Diverged: There is such a thing.
+    """
+    for key in list(vault.state.incoming_keys()):
+        stands = _shown(vault, key)
+        if stands is None:
+            if kind_of(key) is Kind.DIRECTORY and _lives_in(vault, key):
+                raise diverged()
+            continue
+        if len(list(living_at(vault.state, stands.parent, stands.name))) > 1:
+            raise diverged()
+        above = vault.state.directory_node(stands.parent)
+        if above is not None and _shown(vault, above) is None:
+            raise diverged()
+
+
+def _lives_in(vault: SyncedFolder, directory: bytes) -> bool:
+    """Return whether anything is shown in a directory."""
+    number = vault.cipher.directory_number(directory)
+    return any(_shown(vault, key) is not None for key in list(vault.state.children(number)))
+
+
+def _shown(vault: SyncedFolder, key: bytes) -> Shown | None:
+    value = vault.state.node(key)
+    return shown(key, decode_entries(decode(value), kind_of(key))) if value is not None else None
+
+
+def _check_places(vault: SyncedFolder) -> None:
+    """Check that all that came, and all that stood in directories that went, stands in a directory."""
+    if vault.state.has_strays():
+        raise BadObject("a value of the tree stands in no directory")
+    places = Places(vault.state)
+    for number in vault.state.numbers_to_check():
+        check_hangs(places, number)
+
+
+def _page_id(vault: SyncedFolder, page: Page) -> bytes:
+    return vault.cipher.page_id(BlobKind.TREE_PAGE, encode(page_value(page)))
+
+
+def _put_aside(vault: SyncedFolder, page: Page) -> bytes:
+    body = encode(page_value(page))
+    page_id = vault.cipher.page_id(BlobKind.TREE_PAGE, body)
+    if not vault.catalogue.holds(page_id):
+        vault.state.put_unsaid(page_id, body)
+    return page_id
+
+
+def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> int:
+    """Join what was put aside with the tree at hand; what stays as it is here is not put aside any more."""
+    count = 0
+    for batch in _batches(vault):
+        joined = []
+        for key, theirs in batch:
+            ours = vault.state.node(key)
+            mine = _entries(key, ours)
+            entries = join_entries(mine, seen, _entries(key, theirs), covered)
+            if entries != mine:
+                joined.append(_incoming(vault, key, _value(entries), entries))
+        vault.state.replace_incoming([key for key, _ in batch], joined)
+        count += len(joined)
+    return count
+
+
+def _batches(vault: SyncedFolder) -> Iterator[list[tuple[bytes, bytes | None]]]:
+    after = b""
+    while batch := vault.state.incoming_after(after, BATCH):
+        yield batch
+        after = batch[-1][0]
+
+
+def _entries(key: bytes, value: bytes | None) -> Entries:
+    return frozenset(decode_entries(decode(value), kind_of(key))) if value is not None else NO_ENTRIES
+
+
+def _value(entries: Entries) -> bytes | None:
+    return encode(encode_entries(tuple(entries))) if entries else None

@@ -1,0 +1,38 @@
+"""`sync`: scan → publish → fetch → join → apply. One LIST says where the others are."""
+
+from __future__ import annotations
+
+from e2esync.engine.apply import apply
+from e2esync.engine.fetch import fetch
+from e2esync.engine.marker import check_marker
+from e2esync.engine.preview import push_actions
+from e2esync.engine.pull import looked
+from e2esync.engine.push import begin, publish
+from e2esync.engine.scan import scan
+from e2esync.engine.vault import Summary, SyncedFolder
+
+
+def sync(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
+    """Publish what changed in the folder, and bring it to the newest state of the vault.
+
+    What was changed here and cannot be published yet is left alone and listed in `skipped`.
+    `dry_run` only says what would be done.
+
+    Raises:
+        IntegrityError: Something in the store fails verification; the folder was not touched.
+        Diverged: Devices have written what this version does not show; the folder was not touched.
+        StoreUnavailable, StoreRefused, NoAccess: The store; what was stored is not sent twice.
+        DiskFull: There is no room here.
+        SafetyStop: The folder is not the one that is synced here.
+    """
+    summary = Summary()
+    check_marker(vault)
+    if dry_run:
+        summary.actions = push_actions(vault, scan(vault.folder, vault.state, clock=vault.clock))
+        summary.actions += looked(vault, begin(vault))
+        return summary
+    listed = begin(vault)
+    publish(vault, summary, listed)
+    fetch(vault, listed)
+    apply(vault, summary)
+    return summary
