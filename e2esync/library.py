@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, TypeAlias
@@ -109,7 +110,7 @@ class Vault:
         self._streams: WeakSet[_ContentStream] = WeakSet()
         self._rounds = 0  # pushes, pulls and syncs that were begun
 
-    def push(self) -> Summary:
+    def push(self, *, accept_risks: Collection[str] = ()) -> Summary:
         """Store what changed in the folder and publish it, as `e2esync push`; never touch the folder.
 
         A file that cannot be read does not stop the others: look at `failed` and `skipped` of what
@@ -118,11 +119,12 @@ class Vault:
         Raises:
             IntegrityError: Something in the store fails verification.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
-            SafetyStop: The folder is not the one that is synced here, or a guard wants a person.
+            SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
+                what a person has accepted, as --accept-risk does.
         """
-        return self._sync(pushing.push)
+        return self._sync(pushing.push, accept_risks)
 
-    def pull(self) -> Summary:
+    def pull(self, *, accept_risks: Collection[str] = ()) -> Summary:
         """Bring the folder to the newest state of the vault, as `e2esync pull`; never publish (format §8, §10).
 
         What was changed here and not published is left alone and listed in `skipped`.
@@ -132,11 +134,12 @@ class Vault:
             Diverged: Devices have written what this version does not show; the folder was not touched.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
-            SafetyStop: The folder is not the one that is synced here, or a guard wants a person.
+            SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
+                what a person has accepted, as --accept-risk does.
         """
-        return self._sync(pulling.pull)
+        return self._sync(pulling.pull, accept_risks)
 
-    def sync(self) -> Summary:
+    def sync(self, *, accept_risks: Collection[str] = ()) -> Summary:
         """Publish what changed in the folder and bring it to the newest state, as `e2esync sync` (format §6.7, §8, §10).
 
         Raises:
@@ -144,9 +147,10 @@ class Vault:
             Diverged: Devices have written what this version does not show; the folder was not touched.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
-            SafetyStop: The folder is not the one that is synced here, or a guard wants a person.
+            SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
+                what a person has accepted, as --accept-risk does.
         """
-        return self._sync(syncing.sync)
+        return self._sync(syncing.sync, accept_risks)
 
     def list(self) -> Iterator[Entry]:
         """Yield everything that the vault shows as of the last push or pull, without asking the store (format §6).
@@ -215,10 +219,10 @@ class Vault:
             raise ValueError("the vault is closed")
         return self._parts
 
-    def _sync(self, work: Callable[[SyncedFolder], Summary]) -> Summary:
+    def _sync(self, work: Callable[[SyncedFolder], Summary], accept_risks: Collection[str]) -> Summary:
         parts = self._open_parts()
         self._rounds += 1
-        summary = work(parts)
+        summary = work(replace(parts, accepted=frozenset(accept_risks)))
         note_sync(parts)
         return summary
 

@@ -284,6 +284,10 @@ class FolderState:
         ).fetchone()
         return count, size
 
+    def count_all_rows(self) -> int:
+        """Return the number of all things on the disk."""
+        return int(self._db.execute("SELECT count(*) FROM row").fetchone()[0])
+
     def has_rows(self) -> bool:
         """Return whether anything was ever seen on this disk."""
         return self._db.execute("SELECT 1 FROM row LIMIT 1").fetchone() is not None

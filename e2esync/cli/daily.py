@@ -39,10 +39,9 @@ def push(
     plain: o.Plain = False,
 ) -> None:
     """Store what changed in the folder, and publish it. Never touches your files."""
-    del accept_risk  # no guard of a push asks yet
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
-    rounds.push(session, folders or (), dry_run=dry_run, settings=settings)
+    rounds.push(session, folders or (), dry_run=dry_run, settings=settings, accepted=accept_risk or ())
 
 
 def pull(
@@ -60,10 +59,9 @@ def pull(
     plain: o.Plain = False,
 ) -> None:
     """Bring the folder to the newest state of the vault. Never publishes."""
-    del accept_risk
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
-    rounds.pull(session, folders or (), dry_run=dry_run, settings=settings)
+    rounds.pull(session, folders or (), dry_run=dry_run, settings=settings, accepted=accept_risk or ())
 
 
 def sync(
@@ -81,7 +79,6 @@ def sync(
     plain: o.Plain = False,
 ) -> None:
     """Publish what changed in the folder, and bring it to the newest state: push and pull in one."""
-    del accept_risk
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
-    rounds.sync(session, folders or (), dry_run=dry_run, settings=settings)
+    rounds.sync(session, folders or (), dry_run=dry_run, settings=settings, accepted=accept_risk or ())

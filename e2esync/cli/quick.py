@@ -38,7 +38,7 @@ class Call(NamedTuple):
 
 def understand(arguments: list[str]) -> Call | None:
     """Return the call if it is one of the plain ones."""
-    if not arguments or arguments[0] not in {"status", "push", "pull"}:
+    if not arguments or arguments[0] not in {"status", "push", "pull", "sync"}:
         return None
     if any(f"E2ESYNC_{name}" in os.environ for name in _PARSED_ONLY):
         return None
@@ -64,6 +64,6 @@ def run(call: Call) -> int:
         return standing.show(session)
     from e2esync.cli import rounds
 
-    work = rounds.push if call.command == "push" else rounds.pull
+    work = {"push": rounds.push, "pull": rounds.pull, "sync": rounds.sync}[call.command]
     work(session, call.paths, dry_run="dry_run" in call.flags)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,12 @@ def push(
     *,
     dry_run: bool,
     settings: Mapping[str, str | None] = NO_SETTINGS,
+    accepted: Collection[str] = (),
 ) -> None:
     """Push these folders, or all."""
     from e2esync.engine.push import push as engine_push
 
-    run_on_folders(session, paths, engine_push, dry_run=dry_run, settings=settings)
+    run_on_folders(session, paths, engine_push, dry_run=dry_run, settings=settings, accepted=accepted)
 
 
 def pull(
@@ -41,11 +42,12 @@ def pull(
     *,
     dry_run: bool,
     settings: Mapping[str, str | None] = NO_SETTINGS,
+    accepted: Collection[str] = (),
 ) -> None:
     """Pull these folders, or all."""
     from e2esync.engine.pull import pull as engine_pull
 
-    run_on_folders(session, paths, engine_pull, dry_run=dry_run, settings=settings)
+    run_on_folders(session, paths, engine_pull, dry_run=dry_run, settings=settings, accepted=accepted)
 
 
 def sync(
@@ -54,18 +56,25 @@ def sync(
     *,
     dry_run: bool,
     settings: Mapping[str, str | None] = NO_SETTINGS,
+    accepted: Collection[str] = (),
 ) -> None:
     """Push and pull these folders, or all."""
     from e2esync.engine.sync import sync as engine_sync
 
-    run_on_folders(session, paths, engine_sync, dry_run=dry_run, settings=settings)
+    run_on_folders(session, paths, engine_sync, dry_run=dry_run, settings=settings, accepted=accepted)
 
 
 Work = Callable[..., Any]  # (vault, *, dry_run) -> Summary
 
 
 def run_on_folders(
-    session: Session, paths: Sequence[Path], work: Work, *, dry_run: bool, settings: Mapping[str, str | None]
+    session: Session,
+    paths: Sequence[Path],
+    work: Work,
+    *,
+    dry_run: bool,
+    settings: Mapping[str, str | None],
+    accepted: Collection[str],
 ) -> None:
     """Do one thing with each folder and print one summary, also where it broke off."""
     from e2esync.adapters.stores.counting import Traffic
@@ -75,9 +84,17 @@ def run_on_folders(
     total = Total(Traffic())
     try:
         for note in notes:
-            total.add(
-                _run(session, local, note, work, total.traffic, dry_run=dry_run, settings=settings), note
+            summary = _run(
+                session,
+                local,
+                note,
+                work,
+                total.traffic,
+                dry_run=dry_run,
+                settings=settings,
+                accepted=accepted,
             )
+            total.add(summary, note)
     except (E2ESyncError, KeyboardInterrupt):
         if any(total.traffic.counts.requests.values()):
             total.print(session.out, broke_off=True)
@@ -100,6 +117,7 @@ def _run(
     *,
     dry_run: bool,
     settings: Mapping[str, str | None],
+    accepted: Collection[str],
 ) -> Summary:
     from e2esync.engine.seen import note_sync
     from e2esync.wiring.build import synced_folder
@@ -108,7 +126,9 @@ def _run(
     address = replace(note.store, **given) if given else note.store
     with (
         Bar(session.out) as bar,
-        synced_folder(local, note, traffic=traffic, progress=bar, address=address) as vault,
+        synced_folder(
+            local, note, traffic=traffic, progress=bar, address=address, accepted=accepted
+        ) as vault,
     ):
         summary: Summary = work(vault, dry_run=dry_run)
         if not dry_run:

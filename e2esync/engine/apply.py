@@ -15,6 +15,7 @@ from e2esync.adapters.files import CannotWrite, ChangedLocally, Staged, StagedFi
 from e2esync.adapters.state import Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.download import Downloader
+from e2esync.engine.guard import guard
 from e2esync.engine.local import failure
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
@@ -35,6 +36,7 @@ def apply(vault: SyncedFolder, summary: Summary) -> None:
     Raises:
         IntegrityError: A content fails verification; nothing was changed.
         DiskFull: There is no room; nothing was changed.
+        SafetyStop: A guard stopped; nothing was changed.
     """
     with vault.state.transaction():
         _Applier(vault, summary).run()
@@ -50,6 +52,7 @@ class _Plan:
     moves: list[bytes] = field(default_factory=list)  # of files and links
     waiting: list[bytes] = field(default_factory=list)  # for another thing to leave their place
     later: list[bytes] = field(default_factory=list)  # contents among those
+    replaced: int = 0  # files that get another content
     in_the_way: set[bytes] = field(default_factory=set)  # of the user's own changes
 
 
@@ -67,6 +70,13 @@ class _Applier:
             return
         self._make_plan()
         self._find_what_stays()
+        guard(
+            self._vault,
+            "pull",
+            files=self._state.count_rows()[0],
+            gone=len(self._plan.gone),
+            changed=self._plan.replaced,
+        )
         self._check_room()
         try:
             self._fetch()
@@ -124,6 +134,7 @@ class _Applier:
             if due.row is None or due.is_moved:
                 plan.directories.append(due.node)
         else:
+            plan.replaced += due.row is not None and due.is_changed
             if due.is_moved:
                 plan.moves.append(due.node)
             if due.is_changed and (due.is_moved or due.node in plan.waiting[-1:]):

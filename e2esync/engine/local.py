@@ -94,6 +94,7 @@ class LocalWriter:
         self._blank = self._state.is_blank()
         self._total, self._done = self._state.count_found()[1], 0
         self.changed: list[bytes] = []  # keys of nodes, in no order
+        self.edited = self.deleted = 0  # files that got another content, or went
 
     def write(self, scan: Scan) -> None:
         """Write everything that the scan put aside."""
@@ -201,6 +202,7 @@ class LocalWriter:
                 self._summary.moved += 1
             if content is not None:
                 meant = meant._replace(contents=frozenset({content}))
+                self.edited += found.kind != Kind.DIRECTORY
             if mode is not None and (stands is None or (node.row is not None and stands.mode != mode)):
                 meant = meant._replace(attributes=self._attributes(mode))
         if now is None or meant != now[:3]:
@@ -316,6 +318,7 @@ class LocalWriter:
                 self._state.add_dead([gone.node], self._writer.sequence)
                 self.changed.append(gone.node)
                 self._summary.deleted_remote += 1
+                self.deleted += 1
             self._state.drop_rows([gone])
 
     def _is_elsewhere(self, row: DiskRow) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from e2esync.engine import ownhead
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
+from e2esync.engine.guard import guard
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, read_marks
@@ -25,7 +26,7 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
 
     Raises:
         StoreUnavailable, StoreRefused, NoAccess: The store; what was stored is not sent twice.
-        SafetyStop: The folder is not the one that is synced here.
+        SafetyStop: The folder is not the one that is synced here, or a guard stopped.
     """
     summary = Summary()
     check_marker(vault)
@@ -58,11 +59,14 @@ def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
 
 
 def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
+    (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()
     found = scan(vault.folder, vault.state, clock=vault.clock)
     with Uploader(vault) as uploader:
         writer = Writer(vault.device.id, ownhead.load(vault.state).sequence + 1)
         local = LocalWriter(vault, writer, ContentStore(vault.cipher, uploader), summary)
         local.write(found)
+        is_emptied = rows > 1 and not vault.state.has_rows()
+        guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
         if local.changed:
             root = publish_tree(vault, uploader, local.changed)
             publish_snapshot(vault, uploader, root, marks=marks.hashes)

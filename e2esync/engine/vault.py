@@ -65,6 +65,7 @@ class SyncedFolder(OpenVault):
 
     device: Device
     names: tuple[str, str]  # of the device, of the user
+    accepted: frozenset[str] = frozenset()  # risks, by their names
     within_files: bool = False  # a file borrows only its own chunks (`--dedup file`)
     state: FolderState
     folder: LocalFolder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
 from e2esync.adapters.catalogue import Catalogue
@@ -27,11 +27,13 @@ def synced_folder(
     traffic: Traffic,
     progress: Progress = silent,
     address: StoreAddress | None = None,
+    accepted: Collection[str] = (),
 ) -> Iterator[SyncedFolder]:
     """Give a folder of this device with everything that a command works on, locked for this process.
 
     Nothing is asked of the store here: the membership comes from the records that were verified
-    when the vault was made or joined. `address` connects to another store than the noted one.
+    when the vault was made or joined. `address` connects to another store than the noted one;
+    `accepted` are the risks that need not be asked about.
 
     Raises:
         Busy: Another process works on the folder.
@@ -59,6 +61,7 @@ def synced_folder(
             progress=progress,
             device=local.device(note.device),
             names=(local.device_name, local.user_name),
+            accepted=frozenset(accepted),
             within_files=note.dedup == Dedup.FILE,
             state=state,
             folder=folder,

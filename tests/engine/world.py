@@ -26,6 +26,7 @@ from e2esync.engine.push import push
 from e2esync.engine.sync import sync
 from e2esync.engine.vault import Clock, Summary, SyncedFolder
 from e2esync.format import names
+from e2esync.merge.guards import Risk
 from e2esync.model.store import Store
 from e2esync.vault.cipher import VaultCipher
 from e2esync.vault.device import Device, create_device
@@ -157,6 +158,7 @@ def _open(dev: Dev) -> SyncedFolder:
         clock=dev.clock.clock,
         device=dev.device,
         names=(dev.name, "Ann canary"),
+        accepted=frozenset(Risk),  # tests of the guards take that away
         state=FolderState(dev.home / "state.db"),
         folder=LocalFolder.open(dev.root),
     )

@@ -1,0 +1,146 @@
+"""The guards: a step that may be a mistake stops before anything is published or touched, and goes on when told to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from e2esync.errors import SafetyStop
+from e2esync.merge.guards import Risk
+from tests.engine.world import Dev
+
+FILES = 40
+
+
+@pytest.fixture
+def two(pair):
+    """Two devices with the same files, that accept no risk."""
+    a, b = pair
+    for number in range(FILES):
+        write(a, f"files/{number}", b"%d" % number)
+    a.sync()
+    b.sync()
+    with a.using(accepted=frozenset()), b.using(accepted=frozenset()):
+        yield a, b
+
+
+def write(dev: Dev, path: str, content: bytes) -> None:
+    target = dev.root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+def stopped(dev: Dev, command: str, risk: Risk) -> None:
+    """A command stops for a risk, having done nothing, the second time, too; accepted, it does all."""
+    before, stored = dev.tree(), sorted(info.key for info in dev.store.list("") if "/heads/" in info.key)
+    heads = {key: dev.store.get(key) for key in stored}
+    for _ in range(2):
+        with pytest.raises(SafetyStop) as error:
+            getattr(dev, command)()
+        assert f"--accept-risk {risk}" in str(error.value.fix)
+        assert dev.tree() == before
+        assert {key: dev.store.get(key) for key in stored} == heads
+    other = Risk.MASS_CHANGE if risk is not Risk.MASS_CHANGE else Risk.MASS_DELETE
+    with dev.using(accepted=frozenset({other})), pytest.raises(SafetyStop):
+        getattr(dev, command)()
+    with dev.using(accepted=frozenset({risk})):
+        summary = getattr(dev, command)()
+        assert (summary.skipped, summary.failed) == ([], [])
+
+
+def delete(dev: Dev, count: int) -> None:
+    for number in range(count):
+        (dev.root / "files" / str(number)).unlink()
+
+
+@pytest.mark.parametrize("command", ["push", "sync"])
+def test_most_files_gone_here_is_not_published(two, command):
+    a, b = two
+    delete(a, FILES // 2 + 1)
+    stopped(a, command, Risk.MASS_DELETE)
+    stopped(b, "pull", Risk.MASS_DELETE)
+    assert b.differs(a.tree()) == {}
+
+
+def test_half_of_the_files_may_go(two):
+    a, b = two
+    delete(a, FILES // 2)
+    a.push()
+    b.pull()
+    assert b.differs(a.tree()) == {}
+
+
+@pytest.mark.parametrize("what", ["all is gone", "a directory is left"])
+def test_an_emptied_folder_is_not_published(two, what):
+    a, b = two
+    if what == "all is gone":
+        shutil.rmtree(a.root / "files")
+    else:
+        delete(a, FILES)
+    stopped(a, "push", Risk.ROOT_EMPTIED if what == "all is gone" else Risk.MASS_DELETE)
+    stopped(b, "pull", Risk.MASS_DELETE)
+    assert b.differs(a.tree()) == {}
+
+
+def test_of_two_things_nothing_left_stops_and_of_one_does_not(pair):
+    a, _ = pair
+    write(a, "one", b"1")
+    write(a, "two", b"2")
+    a.push()
+    with a.using(accepted=frozenset()):
+        (a.root / "one").unlink()
+        a.push()
+        (a.root / "two").unlink()
+        a.push()
+    write(a, "one", b"1")
+    write(a, "two", b"2")
+    a.push()
+    (a.root / "one").unlink()
+    (a.root / "two").unlink()
+    with a.using(accepted=frozenset()):
+        stopped(a, "push", Risk.ROOT_EMPTIED)
+
+
+def test_nearly_all_files_changed_at_once_is_not_published(two):
+    a, b = two
+    for number in range(FILES - 2):
+        write(a, f"files/{number}", b"encrypted by somebody %d" % number)
+    stopped(a, "push", Risk.MASS_CHANGE)
+    stopped(b, "pull", Risk.MASS_CHANGE)
+    assert b.differs(a.tree()) == {}
+
+
+def test_a_renamed_directory_deletes_nothing(two):
+    a, b = two
+    (a.root / "files").rename(a.root / "renamed")
+    a.push()
+    b.pull()
+    assert b.differs(a.tree()) == {}
+
+
+def test_every_file_renamed_deletes_nothing(two):
+    a, b = two
+    for number in range(FILES):
+        (a.root / "files" / str(number)).rename(a.root / f"moved-{number}")
+    a.push()
+    b.pull()
+    assert b.differs(a.tree()) == {}
+
+
+def test_the_same_tree_with_new_times_is_no_change(two):
+    a, _ = two
+    for number in range(FILES):
+        os.utime(a.root / "files" / str(number), ns=(5, 5))
+    assert a.count(a.push).requests["PUT"] == 0
+
+
+def test_a_new_device_with_an_empty_folder_is_no_deletion(world, two):
+    a, _ = two
+    late = world.fresh("late")
+    with late.using(accepted=frozenset()):
+        late.sync()
+        assert late.differs(a.tree()) == {}
+        a.sync()
+    assert len([thing for thing in a.tree().values() if thing[0] == "file"]) == FILES
