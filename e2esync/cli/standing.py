@@ -61,10 +61,12 @@ def _values(one: FolderSurvey) -> dict[str, Any]:
 def _sentences(surveys: list[FolderSurvey], needs: list[Need]) -> list[str]:
     """Return the answer for people."""
     up, down = sum(one.pending_up for one in surveys), sum(one.pending_down for one in surveys)
-    waiting = [f"{up} to push"] * bool(up) + [f"{down} to pull"] * bool(down)
+    waiting = [f"{counted(up, 'change')} to push"] * bool(up) + [f"{counted(down, 'change')} to pull"] * bool(
+        down
+    )
     first = f"{counted(len(needs), 'thing')} to see to." if needs else "Everything is as it was last synced."
     if waiting and not needs:
-        first = f"There is {' and '.join(waiting)}."
+        first = f"{', '.join(waiting)}."
     rows = [
         (
             escape(str(one.note.path)),

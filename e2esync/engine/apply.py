@@ -20,7 +20,7 @@ from e2esync.engine.local import failure
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
 from e2esync.engine.places import Places
-from e2esync.engine.plan import Due, due_of, look_up, step_of
+from e2esync.engine.plan import Due, look_up, step_of
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.errors import DiskFull
 from e2esync.tree.keys import Kind, kind_of
@@ -92,8 +92,8 @@ class _Applier:
     def _make_plan(self) -> None:
         self._state.clear_steps()
         contents: list[Due] = []
-        for node, value in list(self._state.due()):
-            due = due_of(self._state, node, value)
+        for node in list(self._state.due()):
+            due = look_up(self._state, node)
             if due.is_nothing:
                 self._state.remove_due([node])
             elif self._is_clear(due):
@@ -206,8 +206,8 @@ class _Applier:
         self._places.forget()
         for step in self._state.steps():
             self._put_in_place(step)
-        for node, value in list(self._state.due()):
-            due = due_of(self._state, node, value)
+        for node in list(self._state.due()):
+            due = look_up(self._state, node)
             if due.has_other_mode and not due.is_moved and not due.is_changed and node not in plan.in_the_way:
                 self._set_mode(due)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from e2esync.crypto.secrets import EpochKey
+from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.joined import load_context, load_seen, save_seen
 from e2esync.engine.merge import join
@@ -45,6 +46,8 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
             load_indexes(vault, heads)
         changed = sum([join(vault, head) for head in sorted(chosen, key=_most_seen)])
         vault.state.set(TRUSTED, trusted.encode())
+        if heads:  # what all have seen go may be born again under its name
+            vault.state.forget_dead(min(head.context.get(vault.device.id, (0, b""))[0] for head in heads))
         _keep_heads(vault, heads, listed)
     return changed
 
@@ -141,7 +144,7 @@ def check_contexts(vault: SyncedFolder, heads: list[Head]) -> None:
 
 def own_heads(vault: SyncedFolder, heads: list[Head]) -> list[Head]:
     """Return these heads, and our own as we put it."""
-    content = vault.state.get("head")
+    content = vault.state.get(ownhead.HEAD)
     return heads if content is None else [*heads, read_head(vault, vault.device.id, content)]
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from e2esync.adapters.state import FolderState
+from e2esync.engine.life import shown_here
 from e2esync.engine.places import MAX_DEPTH, Places, join
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
-from e2esync.merge.fold import fold, place_of
 from e2esync.merge.view import Shown, shown
-from e2esync.tree import values
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
 from e2esync.tree.pages import Item
@@ -50,7 +49,7 @@ def entries(state: FolderState) -> Iterator[Entry]:
     """
     paths = _TreePaths(state)
     for key, value in _nodes(state):
-        stands = shown(key, decode_entries(decode(value), kind_of(key)))
+        stands = shown(key, decode_entries(decode(value), kind_of(key))) or shown_here(state, key)
         if stands is not None:
             yield _entry(join(paths.directory(stands.parent), stands.name), kind_of(key), stands)
 
@@ -69,18 +68,19 @@ def find(state: FolderState, path: bytes, *, number_of: Callable[[bytes], bytes]
         parents = [
             number_of(key)
             for parent in parents
-            for key, _ in _nodes_at(state, parent, name)
+            for key in _nodes_at(state, parent, name)
             if kind_of(key) is Kind.DIRECTORY
         ]
-    there = [(key, shown(key, known)) for parent in parents for key, known in _nodes_at(state, parent, last)]
-    living = [(kind_of(key), key, stands) for key, stands in there if stands is not None]
+    living = [
+        (kind_of(key), key, stands) for parent in parents for key, stands in living_at(state, parent, last)
+    ]
     return min(living, key=lambda one: one[:2])[2] if living else None
 
 
 def living_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[tuple[bytes, Shown]]:
     """Yield the nodes that the tree shows at a place, with what they show."""
-    for key, known in _nodes_at(state, parent, name):
-        stands = shown(key, known)
+    for key in list(_nodes_at(state, parent, name)):
+        stands = shown_here(state, key)
         if stands is not None:
             yield key, stands
 
@@ -92,9 +92,7 @@ def _nodes(state: FolderState) -> Iterator[Item]:
         after = batch[-1][0]
 
 
-def _nodes_at(
-    state: FolderState, parent: bytes, name: bytes
-) -> Iterator[tuple[bytes, tuple[values.Entry, ...]]]:
+def _nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[bytes]:
     """Yield the nodes that were born or moved to a place and still stand there, directories that are gone too."""
     last = node_key(parent, name, Kind.SYMLINK, _LAST_N)
     found = dict(state.items(0, after=parent + name + b"\x00", last=last))
@@ -102,10 +100,9 @@ def _nodes_at(
         value = state.node(key)
         if value is not None:
             found[key] = value
-    for key, value in found.items():
-        known = decode_entries(decode(value), kind_of(key))
-        if place_of(key, fold(known))[1:] == (parent, name):
-            yield key, known
+    for key in found:
+        if state.stand(key) == (parent, name):
+            yield key
 
 
 def _entry(path: bytes, kind: Kind, stands: Shown) -> Entry:

@@ -20,6 +20,8 @@ from e2esync.adapters.files import ChangedLocally, Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow, Found
 from e2esync.chunking.cutter import MIN_SIZE
 from e2esync.engine.content import Borrow, ContentStore, Stored
+from e2esync.engine.cycles import loosen
+from e2esync.engine.life import removed_above
 from e2esync.engine.scan import Scan, below
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.errors import E2ESyncError
@@ -86,6 +88,9 @@ class LocalWriter:
         self._rows: list[DiskRow] = []
         self._directories: list[tuple[bytes, bytes]] = []
         self._settled: list[bytes] = []
+        self._below: set[bytes] = set()  # numbers of directories that something was written in
+        self._left: set[bytes] = set()  # numbers of directories that something left
+        self._has_moved_directories = False
         self._stale: list[DiskRow] = []  # rows of nodes that were found elsewhere
         self._remade: list[tuple[int, bytes, bytes]] = []  # found directory, its path, number of the node
         self._placed: set[tuple[bytes, bytes]] = set()  # where those were found
@@ -107,6 +112,10 @@ class LocalWriter:
         for row in [*self._displaced, *gone, *(item.row for item in scan.gone)]:
             self._write_gone(row)
         self._flush()
+        if self._has_moved_directories or self._state.loose():
+            loosen(self._state)
+        self._make_here_again()
+        self._state.add_due(removed_above(self._state, self._left))
         self._state.drop_rows([row for row in self._stale if (row.parent, row.name) not in self._placed])
         self._state.drop_rows([old for old, _ in self._moved_rows])
         self._state.put_rows([new for _, new in self._moved_rows])
@@ -199,6 +208,7 @@ class LocalWriter:
             if node.row is not None and (node.row.parent, node.row.name) != (parent, name):
                 meant = meant._replace(places=frozenset({Place(self._writer.dot(), parent, name)}))
                 self._state.put_moved(node.key, parent, name)
+                self._has_moved_directories |= found.kind == Kind.DIRECTORY
                 self._summary.moved += 1
             if content is not None:
                 meant = meant._replace(contents=frozenset({content}))
@@ -206,6 +216,9 @@ class LocalWriter:
             if mode is not None and (stands is None or (node.row is not None and stands.mode != mode)):
                 meant = meant._replace(attributes=self._attributes(mode))
         if now is None or meant != now[:3]:
+            if not self._blank:
+                self._below.add(parent)
+                self._left |= {node.row.parent} if node.row is not None else set()
             self._put_node(node.key, restate(node.key, node.entries, meant, self._writer))
         shown_dot = content.dot if content is not None else self._shown_dot(now)
         self._put_row(found, parent, name, node, shown_dot, fingerprint, digest)
@@ -304,6 +317,7 @@ class LocalWriter:
     def _write_gone(self, row: DiskRow) -> None:
         """Remove a node and all below it, but for what was moved out or is due."""
         self._flush()
+        self._left.add(row.parent)
         for gone in list(below(self._state, row, but=self._is_elsewhere)):
             if gone.number is not None:
                 entries = self._entries(gone.node)
@@ -320,6 +334,15 @@ class LocalWriter:
                 self._summary.deleted_remote += 1
                 self.deleted += 1
             self._state.drop_rows([gone])
+
+    def _make_here_again(self) -> None:
+        """Write that the removed directories are here again in which something was written, and those above."""
+        for key in removed_above(self._state, self._below):
+            entries = self._entries(key)
+            now, here = fold(entries), DirectoryContent(self._writer.dot(), here=True)
+            meant = Meant(now.places, frozenset[Content]({here}), now.attributes)
+            self._put_node(key, restate(key, entries, meant, self._writer))
+        self._flush()
 
     def _is_elsewhere(self, row: DiskRow) -> bool:
         """Return whether a thing was found elsewhere, with all that is in it, or where it is is unknown."""

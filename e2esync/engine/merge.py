@@ -13,7 +13,9 @@ from e2esync.adapters.state import Incoming
 from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.check import check_hangs, check_value
+from e2esync.engine.cycles import loosen
 from e2esync.engine.joined import load_context, save_context
+from e2esync.engine.life import removed_above, shown_here
 from e2esync.engine.listing import living_at
 from e2esync.engine.places import Places
 from e2esync.engine.vault import SyncedFolder
@@ -22,7 +24,7 @@ from e2esync.format.cbor import decode, encode
 from e2esync.merge.fold import fold, place_of
 from e2esync.merge.join import NO_ENTRIES, Entries, join_entries
 from e2esync.merge.vector import Vector
-from e2esync.merge.view import Shown, diverged, shown
+from e2esync.merge.view import diverged
 from e2esync.tree.codec import decode_entries, encode_entries
 from e2esync.tree.compare import compare
 from e2esync.tree.keys import Kind, kind_of
@@ -48,10 +50,7 @@ def join(vault: SyncedFolder, head: Head) -> int:
         with vault.state.tried():
             _take_over(vault, root)
         count = _join_staged(vault, seen, covered)
-        try:
-            _take_over(vault, None, is_joined=True)
-        except BadObject:  # directories that were moved into each other
-            raise diverged() from None
+        _take_over(vault, None, is_joined=True)
         _check_is_plain(vault)
     else:
         _take_over(vault, root)
@@ -106,7 +105,10 @@ def _incoming(vault: SyncedFolder, key: bytes, value: bytes | None, entries: Ent
 def _take_over(vault: SyncedFolder, root: Root | None, *, is_joined: bool = False) -> None:
     """Make the tree at hand what was put aside, checked in what shows only of a whole tree."""
     state = vault.state
+    parents = state.incoming_parents()
     state.apply_incoming(ownhead.load(state).sequence + 1)
+    loosen(state)
+    state.add_due(removed_above(state, parents))  # by what came into them or left them, they may come or go
     _check_places(vault)
     emit = partial(_put_aside if is_joined else _page_id, vault)
     if update(state, state.incoming_keys(), draw=vault.cipher.draw, emit=emit) != root and not is_joined:
@@ -114,33 +116,15 @@ def _take_over(vault: SyncedFolder, root: Root | None, *, is_joined: bool = Fals
 
 
 def _check_is_plain(vault: SyncedFolder) -> None:
-    """Refuse what would have to be shown beside something else, or in a directory that was removed.
+    """Refuse what would have to be shown beside something else.
 
     Raises:
         Diverged: There is such a thing.
     """
     for key in list(vault.state.incoming_keys()):
-        stands = _shown(vault, key)
-        if stands is None:
-            if kind_of(key) is Kind.DIRECTORY and _lives_in(vault, key):
-                raise diverged()
-            continue
-        if len(list(living_at(vault.state, stands.parent, stands.name))) > 1:
+        stands = shown_here(vault.state, key)
+        if stands is not None and len(list(living_at(vault.state, stands.parent, stands.name))) > 1:
             raise diverged()
-        above = vault.state.directory_node(stands.parent)
-        if above is not None and _shown(vault, above) is None:
-            raise diverged()
-
-
-def _lives_in(vault: SyncedFolder, directory: bytes) -> bool:
-    """Return whether anything is shown in a directory."""
-    number = vault.cipher.directory_number(directory)
-    return any(_shown(vault, key) is not None for key in list(vault.state.children(number)))
-
-
-def _shown(vault: SyncedFolder, key: bytes) -> Shown | None:
-    value = vault.state.node(key)
-    return shown(key, decode_entries(decode(value), kind_of(key))) if value is not None else None
 
 
 def _check_places(vault: SyncedFolder) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from e2esync.engine import ownhead
 from e2esync.engine.members import fetch_membership
 from e2esync.engine.notes import FolderNote, LocalDevice, StoreAddress
 from e2esync.engine.objects import read
@@ -57,7 +58,7 @@ def check_copy(vault: SyncedFolder, trusted: Trusted) -> None:
     if not set(there.members) >= _members_known(vault):
         raise _older("the list of members")
     expected = {device: (head.sequence, head.hash) for device, head in trusted.heads.items()}
-    own = vault.state.get("head")
+    own = vault.state.get(ownhead.HEAD)
     if own is not None:
         head = _open(vault, vault.device.id, own)
         expected[vault.device.id] = (head.sequence, head.hash)

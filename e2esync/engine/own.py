@@ -38,7 +38,7 @@ def list_heads(vault: SyncedFolder) -> Listed:
 def see_own_head(vault: SyncedFolder) -> Listed:
     """See that our own head stands in the store as we put it; put it again if it is absent or behind."""
     listed = list_heads(vault)
-    head = vault.state.get("head")
+    head = vault.state.get(ownhead.HEAD)
     info = listed.heads.get(vault.device.id)
     own = ownhead.load(vault.state)
     if head is None:

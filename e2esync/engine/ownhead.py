@@ -12,6 +12,7 @@ from e2esync.tree.pages import Root
 from e2esync.vault.heads import ContextMap
 
 KEY = "own head"
+HEAD = "head"  # bytes of our head, as it was put last
 PENDING = "pending head"  # bytes of a head that is committed here and may not be in the store
 
 
@@ -79,4 +80,4 @@ def save(state: FolderState, own: OwnHead) -> None:
     state.set(KEY, own.encode())
 
 
-__all__ = ["KEY", "PENDING", "LiveIndex", "OwnHead", "load", "save"]
+__all__ = ["HEAD", "KEY", "PENDING", "LiveIndex", "OwnHead", "load", "save"]

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from e2esync.adapters.state import FolderState
 from e2esync.errors import BadObject
-from e2esync.format.cbor import decode
-from e2esync.merge.fold import fold, place_of
-from e2esync.tree.codec import decode_entries
-from e2esync.tree.keys import ROOT, Kind
+from e2esync.tree.keys import ROOT
 
 MAX_DEPTH = 1024  # names in a path (format §8.5)
 
@@ -66,10 +63,7 @@ class Places:
     def in_tree(self, number: bytes) -> Place | None:
         """Return where the tree has a directory; None if it has none of this number."""
         node = self._state.directory_node(number)
-        value = self._state.node(node) if node is not None else None
-        if node is None or value is None:
-            return None
-        return place_of(node, fold(decode_entries(decode(value), Kind.DIRECTORY)))[1:]
+        return self._state.stand(node) if node is not None and self._state.node(node) is not None else None
 
     def depth_in_tree(self, number: bytes) -> int:
         """Return how many directories of the tree stand above what is in this one.

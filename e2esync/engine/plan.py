@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 from e2esync.adapters.catalogue import Catalogue
 from e2esync.adapters.state import DiskRow, FolderState, Step
+from e2esync.engine.life import shown_here
 from e2esync.engine.local import dot_bytes
 from e2esync.engine.places import Place
 from e2esync.errors import MissingObject
-from e2esync.format.cbor import decode
-from e2esync.merge.view import Shown, shown
-from e2esync.tree.codec import decode_entries
+from e2esync.merge.view import Shown
 from e2esync.tree.keys import Kind, kind_of
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import FileContent, SymlinkContent, WrappedKey
@@ -87,17 +86,11 @@ def digest_of(stands: Shown | None) -> bytes:
             return b""
 
 
-def due_of(state: FolderState, node: bytes, value: bytes | None) -> Due:
-    """Return what is due for a node with this encoded value."""
-    kind = kind_of(node)
-    stands = shown(node, decode_entries(decode(value), kind)) if value is not None else None
-    rows = state.rows_of(node)
-    return Due(node, kind, stands, rows[0] if rows else None)
-
-
 def look_up(state: FolderState, node: bytes) -> Due:
     """Return what is due for a node."""
-    return due_of(state, node, state.node(node))
+    stands = shown_here(state, node)
+    rows = state.rows_of(node)
+    return Due(node, kind_of(node), stands, rows[0] if rows else None)
 
 
 def step_of(due: Due, catalogue: Catalogue) -> Step:

@@ -129,7 +129,7 @@ def put_pending_head(vault: SyncedFolder) -> bool:
     with vault.state.transaction():
         own = replace(ownhead.load(vault.state), etag=etag)
         ownhead.save(vault.state, own)
-        vault.state.set("head", head)
+        vault.state.set(ownhead.HEAD, head)
         vault.state.set(ownhead.PENDING, None)
     vault.catalogue.set_state([pack for pack, _, _ in vault.catalogue.packs(STORED)], LISTED)
     return True

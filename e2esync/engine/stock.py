@@ -20,7 +20,7 @@ from e2esync.adapters.state import DiskRow, FolderState
 from e2esync.engine.local import dot_bytes
 from e2esync.engine.ondisk import OnDisk, seen_at
 from e2esync.engine.places import Place, Places
-from e2esync.engine.plan import Due, digest_of, due_of, look_up
+from e2esync.engine.plan import Due, digest_of, look_up
 from e2esync.engine.scan import PARKED, below
 from e2esync.engine.vault import SyncedFolder
 from e2esync.tree.keys import ROOT
@@ -70,8 +70,8 @@ class _Due:
 
 def _sort(state: FolderState) -> _Due:
     found = _Due()
-    for node, value in state.due():
-        due = due_of(state, node, value)
+    for node in list(state.due()):
+        due = look_up(state, node)
         if due.row is not None and due.is_gone and due.is_directory:
             found.gone.append(due.row)
         if due.row is not None and due.target is not None and due.is_moved:

@@ -86,7 +86,7 @@ def _is_published(vault: SyncedFolder, indexes: Iterable[bytes]) -> bool:
         head = vault.store.get(names.head(vault.vault_id, vault.device.id), length=names.Kind.HEAD.most_bytes)
     except ObjectNotFound:
         return False
-    return head == vault.state.get("head") and all(
+    return head == vault.state.get(ownhead.HEAD) and all(
         stored(vault, names.index(vault.vault_id, index), index, names.Kind.INDEX) is not None
         for index in indexes
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from e2esync.adapters.catalogue import Location
 from e2esync.adapters.state import Step
 from e2esync.crypto.asymmetric import object_hash
+from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.check import check_value
 from e2esync.engine.doubt import doubt_at_once
@@ -113,7 +114,7 @@ class _Verifier:
 
     def _check_own_head(self, listed: Listed) -> None:
         """See that our own head stands as we put it: others would take its absence for a rollback."""
-        ours = self._vault.state.get("head")
+        ours = self._vault.state.get(ownhead.HEAD)
         if ours is None:
             return
         if self._vault.device.id not in listed.heads:

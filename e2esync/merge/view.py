@@ -21,8 +21,10 @@ class Shown(NamedTuple):
     mode: int | None  # permission bits, where the kind has them
 
 
-def shown(key: bytes, entries: Collection[Entry]) -> Shown | None:
+def shown(key: bytes, entries: Collection[Entry], *, has_life: bool = False) -> Shown | None:
     """Return what a node shows, or None if it is a directory that was removed.
+
+    `has_life`: something is shown in it, and so it is, too.
 
     Raises:
         Diverged: It has several contents.
@@ -33,7 +35,7 @@ def shown(key: bytes, entries: Collection[Entry]) -> Shown | None:
         content, *others = (sight.content for sight in sights(key, folded))
         if others:
             raise diverged()
-    if isinstance(content, DirectoryContent) and not content.here:
+    if isinstance(content, DirectoryContent) and not content.here and not has_life:
         return None
     _, parent, name = place_of(key, folded)
     return Shown(parent, name, content, mode_of(kind_of(key), folded.attributes))

@@ -17,7 +17,13 @@ from e2esync.tree.lists import ListRoot
 from tests.attacks import forge_defences  # noqa: F401 - adds defences that can be switched off
 from tests.attacks.arena import Arena, AttackSucceeded, ClientCrashed, bnd, row, weakened
 from tests.attacks.forge_tree import Forger
-from tests.attacks.tree_shapes import SHAPES, Shape, of_list
+from tests.attacks.tree_shapes import (
+    SHAPES,
+    Shape,
+    a_directory_inside_of_itself,
+    of_list,
+    two_directories_inside_of_each_other,
+)
 
 REQUESTS, BYTES, MEMORY = 40, 6 << 20, 48 << 20  # of one refused pull
 
@@ -56,6 +62,19 @@ def test_without_its_check_such_a_tree_is_believed(arena, made):
     with weakened(*made.weaknesses), pytest.raises(AttackSucceeded) as found:
         attack(arena, made)
     assert not isinstance(found.value, ClientCrashed), found.value.__cause__
+
+
+@pytest.mark.row("H7")
+@pytest.mark.parametrize(
+    ("forge", "shown"),
+    [(a_directory_inside_of_itself, {b"d"}), (two_directories_inside_of_each_other, {b"a", b"a/b"})],
+)
+def test_directories_in_each_other_are_shown_and_stop_nobody(arena, forge, shown):
+    laptop, _ = arena.pair()
+    forge(Forger(arena.world.keys, arena.store))
+    laptop.pull()
+    new = {path for path in laptop.tree() if path in {b"a", b"a/b", b"b", b"b/a", b"d", b"d/d"}}
+    assert new == shown
 
 
 @row("H7", shows=["G17"], weaknesses=["list sums"])

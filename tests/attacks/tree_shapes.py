@@ -181,15 +181,15 @@ def a_file_below_a_file(f: Forger) -> None:
     f.publish([above, f.file(b"below", parent=f.cipher.directory_number(above[0]))])
 
 
-@shape("cycles")
 def a_directory_inside_of_itself(f: Forger) -> None:
+    """No break: the view has a place for it."""
     node, number = f.directory(b"d", place=(number_of(f, b"d"), b"d"))
     assert number == number_of(f, b"d")
     f.publish([node])
 
 
-@shape("cycles")
 def two_directories_inside_of_each_other(f: Forger) -> None:
+    """No break: devices that move them at the same time leave the same."""
     one, _ = f.directory(b"a", place=(number_of(f, b"b"), b"a"))
     other, _ = f.directory(b"b", place=(number_of(f, b"a"), b"b"))
     f.publish([one, other])

@@ -63,13 +63,10 @@ class Real:
 
 BESIDE = {name for name, case in CASES.items() if "!" in case.steps + case.outcome or "~" in case.outcome}
 REFUSED = BESIDE | {
-    "directory removed, edit in it",
-    "directory removed, new file in it",
-    "two directories moved into each other",
     "file becomes a directory, edit",
     "both removed what is not there",
 }
-"""What comes to two contents of one file, two things of one name, or a directory that was removed and is needed."""
+"""What comes to two contents of one file, or two things of one name."""
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - REFUSED))

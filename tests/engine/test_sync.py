@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,10 @@ import pytest
 
 from e2esync.engine.sync import sync
 from e2esync.errors import Diverged, SafetyStop
+from e2esync.format.cbor import decode
+from e2esync.merge.whole import paths, view
+from e2esync.tree.codec import decode_entries
+from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
 from tests.engine.world import Dev, World
 
 
@@ -30,6 +35,16 @@ def round_of(*devices: Dev) -> None:
             once(dev)
     for dev in devices:
         assert dev.differs(devices[0].tree()) == {}
+        assert shown(dev) == {path: thing[0] for path, thing in dev.tree().items()}
+
+
+def shown(dev: Dev) -> dict[bytes, str]:
+    """What the pure view shows of the tree that a device holds: the engine's is held to it."""
+    nodes = {key: decode_entries(decode(value), kind_of(key)) for key, value in dev.vault.state.items(0)}
+    number = dev.vault.cipher.directory_number
+    kinds = {Kind.DIRECTORY: "directory", Kind.FILE: "file", Kind.SYMLINK: "symlink"}
+    seen = paths(view({key: frozenset(entries) for key, entries in nodes.items()}, number), number)
+    return {path: kinds[kind_of(sight.node)] for path, sight in seen.items()}
 
 
 def test_two_devices_get_each_others_work(pair):
@@ -82,6 +97,133 @@ def test_what_cannot_be_shown_yet_is_published_and_nothing_here_is_touched(pair)
     with pytest.raises(Diverged):
         b.sync()
     assert b.tree() == before
+
+
+def test_a_name_whose_deletion_not_all_have_seen_is_born_as_another_node(world: World):
+    a, b, c = (world.device(name) for name in ("a", "b", "c"))
+    write(a, "x", b"old")
+    write(b, "of b", b"b")
+    write(c, "of c", b"c")
+    round_of(a, b, c)
+    (a.root / "x").unlink()
+    once(a)
+    once(b)
+    write(b, "x", b"new")
+    (c.root / "x").rename(c.root / "moved")
+    round_of(a, b, c)
+    assert (a.root / "x").read_bytes() == b"new"
+    assert (a.root / "moved").read_bytes() == b"old"
+
+
+def test_a_name_whose_deletion_all_have_seen_is_born_as_the_same_node(pair):
+    a, b = pair
+    write(a, "x", b"old")
+    write(b, "of b", b"b")
+    round_of(a, b)
+    (a.root / "x").unlink()
+    once(a)
+    once(b)
+    write(b, "more of b", b"b")  # which says that b has seen it
+    round_of(a, b)
+    write(a, "x", b"new")
+    once(a)
+    assert a.vault.state.node(node_key(ROOT, b"x", Kind.FILE)) is not None
+
+
+def files(dev: Dev) -> dict[str, bytes | None]:
+    return {path.decode(): thing[1] if thing[0] == "file" else None for path, thing in dev.tree().items()}
+
+
+@pytest.mark.parametrize("editor_first", [True, False])
+def test_an_edit_deep_in_a_directory_that_is_removed_meanwhile_stays_with_all_above_it(pair, editor_first):
+    a, b = pair
+    write(a, "top/mid/low/x", b"1")
+    write(a, "top/mid/other", b"2")
+    write(a, "keep", b"3")
+    round_of(a, b)
+    shutil.rmtree(a.root / "top")
+    write(b, "top/mid/low/x", b"edited")
+    round_of(*((b, a) if editor_first else (a, b)))
+    assert files(a) == {
+        "keep": b"3", "top": None, "top/mid": None, "top/mid/low": None, "top/mid/low/x": b"edited",
+    }  # fmt: skip
+
+
+def kept_alive(a: Dev, b: Dev) -> None:
+    """A directory that one removed stands, as the other has put something into it."""
+    write(a, "dir/x", b"1")
+    write(a, "keep", b"3")
+    round_of(a, b)
+    shutil.rmtree(a.root / "dir")
+    write(b, "dir/new", b"2")
+    round_of(a, b)
+    assert files(a) == {"keep": b"3", "dir": None, "dir/new": b"2"}
+
+
+def test_it_goes_with_the_last_thing_in_it(pair):
+    a, b = pair
+    kept_alive(a, b)
+    (a.root / "dir" / "new").unlink()
+    round_of(a, b)
+    assert files(a) == {"keep": b"3"}
+
+
+def test_it_goes_when_the_last_thing_is_moved_out_of_it(pair):
+    a, b = pair
+    kept_alive(a, b)
+    (b.root / "dir" / "new").rename(b.root / "out")
+    round_of(a, b)
+    assert files(b) == {"keep": b"3", "out": b"2"}
+
+
+def test_whatever_is_written_in_it_makes_it_stay(pair):
+    a, b = pair
+    kept_alive(a, b)
+    write(a, "dir/more", b"4")
+    round_of(a, b)
+    (a.root / "dir" / "new").unlink()
+    (a.root / "dir" / "more").unlink()
+    round_of(a, b)
+    assert files(a) == {"keep": b"3", "dir": None}
+
+
+def test_a_directory_in_a_removed_directory_is_as_good_as_a_file(pair):
+    a, b = pair
+    write(a, "dir/x", b"1")
+    write(a, "keep", b"3")
+    round_of(a, b)
+    shutil.rmtree(a.root / "dir")
+    (b.root / "dir" / "empty").mkdir()
+    round_of(a, b)
+    assert files(a) == {"keep": b"3", "dir": None, "dir/empty": None}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_directories_moved_into_each_other_by_three_devices_stand_the_same_everywhere(
+    world: World, seed: int
+):
+    random, names = Random(seed), "pqrstu"
+    devices = [world.device(name) for name in ("a", "b", "c")]
+    for name in names:
+        write(devices[0], f"{name}/in {name}", name.encode())
+    round_of(*devices)
+    for _ in range(4):
+        for dev in random.sample(devices, 3):
+            for _ in range(random.randint(1, 3)):
+                move_one(dev, random, names)
+            if random.random() < 0.3:
+                once(dev)
+        round_of(*devices)
+        assert {path.name for path in devices[0].root.rglob("in *")} == {f"in {name}" for name in names}
+
+
+def move_one(dev: Dev, random: Random, names: str) -> None:
+    """Move one directory into another, or to the root."""
+    where = {name: path.parent for name in names for path in dev.root.rglob(f"in {name}")}
+    name, into = random.sample(names, 2)
+    target = random.choice([dev.root, where[into]])
+    if target != where[name].parent and where[name] not in (target, *target.parents):
+        where[name].rename(target / name)
 
 
 class Work:

@@ -27,6 +27,12 @@ CASES = {
     "directory removed, new file in it": Case(
         "A put D/a 1, A put D/b 2, sync, A rm D, B put D/n 3", "D/ D/n=3"
     ),
+    "written in a directory that was removed, and emptied again": Case(
+        "A put D/a 1, sync, A rm D, B put D/n 2, sync, A put D/m 3, sync, A rm D/n, A rm D/m", "D/"
+    ),
+    "removed directory emptied": Case(
+        "A put D/a 1, A put k 9, sync, A rm D, B put D/n 2, sync, A rm D/n", "k=9"
+    ),
     "two directories moved into each other": Case(
         "A put D/a 1, A put E/b 2, sync, A mv D E/D, B mv E D/E", "E/ E/D/ E/b=2 E/D/a=1"
     ),

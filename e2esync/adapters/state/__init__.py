@@ -1,0 +1,60 @@
+"""What this device knows of one folder: the joined tree, what is on disk by our own hand, and what is due.
+
+`node` and `page` are the tree as joined (format §6). `row` says what each thing on the disk shows,
+with the stat as read back after our own hand touched it. `due` names the nodes whose disk side may
+still differ from the tree: rows of such nodes are unknown, never gone. All of it changes in one
+transaction with the head that publishes it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from e2esync.adapters.database import connect, transaction, tried
+from e2esync.adapters.state import arriving, disk, scanned, steps, tree
+from e2esync.adapters.state.arriving import ArrivingTables, Incoming
+from e2esync.adapters.state.disk import DiskRow, DiskTables
+from e2esync.adapters.state.scanned import Found, ScanTables
+from e2esync.adapters.state.steps import Step, StepTables
+from e2esync.adapters.state.tree import TreeTables
+
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+{tree.SCHEMA}{disk.SCHEMA}{arriving.SCHEMA}{steps.SCHEMA}{scanned.SCHEMA}"""
+
+
+class FolderState(TreeTables, ArrivingTables, DiskTables, ScanTables, StepTables):
+    """The database of one folder; also the `PageTable` of its tree."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = connect(path, _SCHEMA, durable=True)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what is done inside, all or nothing."""
+        return transaction(self._db)
+
+    def tried(self) -> AbstractContextManager[None]:
+        """Inside a transaction, undo what is done inside of this."""
+        return tried(self._db)
+
+    # small values
+
+    def get(self, key: str) -> bytes | None:
+        """Return a named value."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set(self, key: str, value: bytes | None) -> None:
+        """Keep a named value; None forgets it."""
+        if value is None:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+__all__ = ["DiskRow", "FolderState", "Found", "Incoming", "Step"]

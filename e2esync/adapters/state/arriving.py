@@ -1,0 +1,105 @@
+"""A tree on its way in: what it changes is put aside, checked, and then becomes the tree at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from e2esync.adapters.state.tables import Tables
+from e2esync.tree.keys import ROOT
+
+SCHEMA = """
+CREATE TEMP TABLE incoming (key BLOB PRIMARY KEY, value BLOB, number BLOB, parent BLOB, moved_name BLOB) WITHOUT ROWID;
+"""
+
+
+class Incoming(NamedTuple):
+    """One node that another tree changes."""
+
+    key: bytes
+    value: bytes | None  # None: it is not in that tree
+    number: bytes | None  # of a directory
+    parent: bytes | None  # number of the directory that it stands in
+    moved_name: bytes | None  # its name, where it does not stand at its birthplace
+
+
+class ArrivingTables(Tables):
+    """What another tree changes."""
+
+    def clear_incoming(self) -> None:
+        """Forget what came in before."""
+        self._db.execute("DELETE FROM incoming")
+
+    def add_incoming(self, changes: Iterable[Incoming]) -> None:
+        """Put aside what another tree changes."""
+        self._db.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?, ?)", changes)
+
+    def apply_incoming(self, sequence: int) -> None:
+        """Change nodes, places and directories to what came in; note the nodes as due, and those that went as dead.
+
+        `sequence` is that of the snapshot in which this device will say that it has seen them go.
+        """
+        self._db.execute(
+            "INSERT OR REPLACE INTO dead SELECT key, ? FROM incoming "
+            "WHERE value IS NULL AND key IN (SELECT key FROM node)",
+            (sequence,),
+        )
+        for statement in (
+            "DELETE FROM moved WHERE node IN (SELECT key FROM incoming)",
+            "DELETE FROM directory WHERE node IN (SELECT key FROM incoming WHERE value IS NULL)",
+            "DELETE FROM node WHERE key IN (SELECT key FROM incoming WHERE value IS NULL)",
+            "INSERT OR REPLACE INTO node SELECT key, value FROM incoming WHERE value IS NOT NULL",
+            "INSERT OR IGNORE INTO directory SELECT number, key FROM incoming WHERE number IS NOT NULL",
+            "INSERT INTO moved SELECT key, parent, moved_name FROM incoming WHERE moved_name IS NOT NULL",
+            "INSERT OR IGNORE INTO due SELECT key FROM incoming",
+        ):
+            self._db.execute(statement)
+
+    def incoming_parents(self) -> list[bytes]:
+        """Return the directories in which something comes, and those in which it stands, or stood, before."""
+        query = (
+            "SELECT parent FROM incoming WHERE parent IS NOT NULL UNION SELECT substr(key, 1, 16) FROM incoming "
+            "UNION SELECT parent FROM moved WHERE node IN (SELECT key FROM incoming)"
+        )
+        return [parent for (parent,) in self._db.execute(query)]
+
+    def incoming_keys(self) -> Iterator[bytes]:
+        """Yield the keys of all nodes that came in, in order."""
+        return (key for (key,) in self._db.execute("SELECT key FROM incoming ORDER BY key"))
+
+    def incoming_after(self, key: bytes, most: int) -> list[tuple[bytes, bytes | None]]:
+        """Return keys and values of some that came in, the next after a key."""
+        return self._db.execute(
+            "SELECT key, value FROM incoming WHERE key > ? ORDER BY key LIMIT ?", (key, most)
+        ).fetchall()
+
+    def replace_incoming(self, keys: Iterable[bytes], changes: Iterable[Incoming]) -> None:
+        """Put aside other changes in place of those of some keys."""
+        self._db.executemany("DELETE FROM incoming WHERE key = ?", ((key,) for key in keys))
+        self.add_incoming(changes)
+
+    def numbers_to_check(self) -> list[bytes]:
+        """Return the directories in which something came in; all, where a directory was moved with what is in it."""
+        moved = "SELECT 1 FROM incoming WHERE number IS NOT NULL AND moved_name IS NOT NULL LIMIT 1"
+        query = "SELECT DISTINCT parent FROM incoming WHERE parent IS NOT NULL"
+        if self._db.execute(moved).fetchone():
+            query = "SELECT number FROM directory"
+        return [number for (number,) in self._db.execute(query)]
+
+    def has_strays(self) -> bool:
+        """Return whether something that came in stands in no directory, or a directory went under its children."""
+        known = "SELECT number FROM directory"
+        if self._db.execute(
+            f"SELECT 1 FROM incoming WHERE parent IS NOT NULL AND parent != ? AND parent NOT IN ({known}) LIMIT 1",
+            (ROOT,),
+        ).fetchone():
+            return True
+        if not self._db.execute("SELECT 1 FROM incoming WHERE value IS NULL LIMIT 1").fetchone():
+            return False
+        born = f"substr(key, 1, 16) != ? AND substr(key, 1, 16) NOT IN ({known}) AND key NOT IN (SELECT node FROM moved)"
+        return bool(
+            self._db.execute(f"SELECT 1 FROM node WHERE {born} LIMIT 1", (ROOT,)).fetchone()
+            or self._db.execute(
+                f"SELECT 1 FROM moved WHERE parent != ? AND parent NOT IN ({known}) LIMIT 1", (ROOT,)
+            ).fetchone()
+        )

@@ -1,0 +1,196 @@
+"""Mutations of the program that its tests must notice: each applied to a copy, with the tests that have to fail.
+
+python -m tests.long.mutations [NAME …]
+
+A mutation that survives is a promise that nothing keeps; the exit code is 1 then. The copy is made of what
+stands in this directory, and nothing in here is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+SECONDS = 600  # for the tests of one mutation
+
+
+class Mutation(NamedTuple):
+    """One change of the program."""
+
+    file: str  # below e2esync/
+    old: str  # stands there once
+    new: str
+    tests: str  # that have to fail
+
+
+MUTATIONS = {
+    "join: what the other has seen comes back": Mutation(
+        "merge/join.py",
+        "elif here is not None and not covers(seen_by_other, *dot):",
+        "elif here is not None:",
+        "tests/merge",
+    ),
+    "join: what is new here is dropped": Mutation(
+        "merge/join.py",
+        "elif there is not None and not covers(seen_by_one, *dot):",
+        "elif there is not None and covers(seen_by_one, *dot):",
+        "tests/merge",
+    ),
+    "join: one of two entries under one dot is dropped": Mutation(
+        "merge/join.py", "here if here == there else unite(here, there)", "here", "tests/merge"
+    ),
+    "fold: a value that all have gone on from leaves nothing": Mutation(
+        "merge/fold.py", "return staying or values", "return staying", "tests/merge"
+    ),
+    "fold: an older value stays": Mutation(
+        "merge/fold.py",
+        "each.dot in own or not covers(past, each.dot.device, each.dot.sequence)",
+        "True",
+        "tests/merge",
+    ),
+    "view: the clock of this device chooses": Mutation(
+        "merge/arrange.py",
+        "mtime = content.mtime if isinstance(content, FileContent | SymlinkContent) else 0",
+        "mtime = id(content)",
+        "tests/merge",
+    ),
+    "view: a copy is named by who merges": Mutation(
+        "merge/naming.py", "content.device_name)[:MOST_OF_DEVICE]", '"this device")[:MOST_OF_DEVICE]', "tests/merge"
+    ),
+    "view: a copy takes a real name": Mutation(
+        "merge/arrange.py", "return name in seen or is_real(name)", "return False", "tests/merge"
+    ),
+    "view: another directory of a cycle goes to the root": Mutation(
+        "merge/standing.py", "loosened.append(min(cycle,", "loosened.append(max(cycle,", "tests/merge"
+    ),
+    "view: a removed directory takes what is in it along": Mutation(
+        "merge/standing.py",
+        "here = directories.get(stands[here].parent)\n    return alive",
+        "here = None\n    return alive",
+        "tests/merge",
+    ),
+    "writes: an edit takes away what came in and was not shown": Mutation(
+        "merge/local.py",
+        "contents = _without(now, dots).contents | {content}",
+        "contents = frozenset({content})",
+        "tests/merge",
+    ),
+    "writes: what a settled conflict held goes with it": Mutation(
+        "merge/local.py",
+        "self._add(self._birth(act.thing.stand, act.thing.kind), act.thing, like, act.row)",
+        "self._known.drop_row(act.row)",
+        "tests/merge",
+    ),
+    "writes: a name is born again as what was deleted": Mutation(
+        "merge/local.py",
+        "if kind is Kind.DIRECTORY or not self._known.is_dead(key):",
+        "if True:",
+        "tests/merge",
+    ),
+    "writes: nothing makes a directory here again": Mutation(
+        "merge/local.py", "elif not is_here(now):\n                self._put(key, Meant(now.places", "elif False:\n                self._put(key, Meant(now.places", "tests/merge"
+    ),
+    "tombstones: dropped before all have seen them": Mutation(
+        "merge/tombstones.py", "and all(covers(seen,", "and any(True or covers(seen,", "tests/merge"
+    ),
+    "guards: none": Mutation("engine/guard.py", "if risk is None or", "if True or", "tests/engine/test_guards.py"),
+    "the marker of the folder is not asked for": Mutation(
+        "engine/marker.py", "def check_marker(vault: SyncedFolder) -> None:", "def check_marker(vault: SyncedFolder) -> None:\n    return\n", "tests/engine"
+    ),
+    "scan: what cannot be read counts as gone": Mutation(
+        "engine/scan.py",
+        "self._result.failed.append((directory.path, unreadable.reason))",
+        "self._result.gone += [Gone(directory.path + b'/' + r.name, r) for r in self._state.rows_in(directory.number or b'')]",
+        "tests/engine",
+    ),
+    "scan: gone counts at the first look": Mutation(
+        "engine/scan.py",
+        "self._result.gone = [item for item in gone if self._is_missing(item.path)]",
+        "self._result.gone = gone",
+        "tests/engine",
+    ),
+    "publish: a sequence is used twice": Mutation(
+        "engine/publish.py",
+        "        sequence=own.sequence + 1,\n        previous=own.hash,",
+        "        sequence=max(own.sequence, 1),\n        previous=own.hash,",
+        "tests/engine",
+    ),
+    "publish: pages of a joined tree are not stored": Mutation(
+        "engine/publish.py", "for body in vault.state.unsaid():", "for body in ():", "tests/engine"
+    ),
+    "apply: what was changed here is overwritten": Mutation(
+        "engine/ondisk.py",
+        'if here.kind == "d":\n            return self.is_thing(row, here, path)',
+        'if here.kind != "d":\n            return True\n        if here.kind == "d":\n            return self.is_thing(row, here, path)',
+        "tests/engine",
+    ),
+    "apply: a directory goes with all that is in it": Mutation(
+        "adapters/files/folder.py",
+        "            os.rmdir(target.name, dir_fd=target.directory)",
+        "            __import__('shutil').rmtree(target.name, dir_fd=target.directory)",
+        "tests/files tests/engine",
+    ),
+    "apply: no barrier before the rows": Mutation(
+        "engine/apply.py",
+        "                staged.discard()\n        self._folder.barrier()",
+        "                staged.discard()",
+        "tests/engine tests/files",
+    ),
+    "apply: no barrier before the changes": Mutation(
+        "engine/apply.py",
+        "            self._fetch()\n            self._folder.barrier()",
+        "            self._fetch()",
+        "tests/engine tests/files",
+    ),
+    "fetch: a head that goes back is accepted": Mutation(
+        "vault/trust.py", "if head.sequence < known.sequence:", "if False:", "tests/vault tests/engine"
+    ),
+    "fetch: values beyond what their head has seen count": Mutation(
+        "engine/check.py", "if any(sequence > covered.get(device, 0)", "if any(False and sequence > covered.get(device, 0)", "tests/attacks/test_broken_trees.py"
+    ),
+}  # fmt: skip
+
+
+def main() -> int:
+    """Apply the mutations one after the other; print what became of each."""
+    parser = argparse.ArgumentParser(description="apply mutations")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    asked = parser.parse_args()
+    survivors = [name for name in asked.names or MUTATIONS if not is_killed(name, MUTATIONS[name])]
+    print(f"{len(asked.names or MUTATIONS) - len(survivors)} killed, {len(survivors)} survived")
+    return int(bool(survivors))
+
+
+def is_killed(name: str, mutation: Mutation) -> bool:
+    """Return whether a test fails in a copy with this mutation."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "copy"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        target = copy / "e2esync" / mutation.file
+        text = target.read_text()
+        if text.count(mutation.old) != 1:
+            raise SystemExit(f"{name}: its place is not in {mutation.file}, or there several times")
+        target.write_text(text.replace(mutation.old, mutation.new))
+        words = ["-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *mutation.tests.split()]
+        done = subprocess.run(
+            [sys.executable, *words], cwd=copy, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+    failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    if done.returncode and not failed:
+        raise SystemExit(f"{name}: the tests could not be run\n{done.stdout[-2000:]}")
+    verdict = f"killed by {failed[0]}" if failed else "SURVIVED"
+    print(f"{name:58}{time.monotonic() - began:5.0f} s  {verdict}", flush=True)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
