@@ -3,30 +3,33 @@
 
 This is the second reader. It was written from `docs/format.md` alone, imports nothing of e2esync, and stands
 in the order in which a person with only that text would work: words, keys, card, own records, genesis, members,
-epoch keys, heads, indexes, pages, files. `§` names a section of that text.
+epoch keys, heads, indexes, pages, what the devices wrote joined and folded, files. `§` names a section of that text.
 
     python examples/read_without_e2esync.py STORE_COPY DEST --recovery-file WORDS [--vault ID] [--deep]
 
 It needs Python 3.11 and `pip install "cryptography>=50" blake3 zstandard`, and `docs/wordlist-english.txt`.
 Nothing appears in DEST before everything is verified. Exit codes: 0 done, 1 the disk, 2 mistyped words or
-arguments, 4 devices wrote without seeing each other, 5 the words open no vault here, 6 something in the store is
-damaged, missing, older than something else in it, or of a newer format.
+arguments, 5 the words open no vault here, 6 something in the store is damaged, missing, older than something else
+in it, or of a newer format.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import heapq
 import os
 import re
 import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
-from itertools import pairwise
+from itertools import count, groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,18 +59,6 @@ class Mistyped(Stop):
     """The words are no recovery words (§3.1)."""
 
     code = 2
-
-
-class Conflict(Stop):
-    """Something that only the full client can join."""
-
-    code = 4
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"{what}: written at the same time by several devices; this reader of format version 1 does not join "
-            "what they wrote. Let one device that has the vault sync once, and copy the store again."
-        )
 
 
 class NoVault(Stop):
@@ -789,6 +780,8 @@ HEAD = {
     11: [32],
 }
 
+Seen = dict[bytes, int]  # device -> the newest sequence of it that was taken in
+
 
 @dataclass(slots=True)
 class Head:
@@ -806,6 +799,13 @@ class Head:
     def sequence(self) -> int:
         """The sequence of the snapshot."""
         return int(self.snapshot[4])
+
+    @property
+    def seen(self) -> Seen:
+        """The context of this head's tree (§6.7)."""
+        return {device: sequence for device, (sequence, _) in self.context.items()} | {
+            self.device.id: self.sequence
+        }
 
     def covers(self, device: bytes, sequence: int) -> bool:
         """Say whether a dot is inside what this head's device had seen or written (§8.5)."""
@@ -915,8 +915,11 @@ def hold_against(head: Head, hashes: list[bytes], sequence: int, seen: bytes, wh
     want(sequence > 0 and now == seen, f"device {head.device.id.hex()} has another history than {who} saw")
 
 
-def newest_head(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]) -> Head | None:
-    """Return the one head that covers all others, after each was held against all that speaks of it (§8.4)."""
+def newest_heads(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]) -> list[Head]:
+    """Return the heads that no other covers, after each was held against all that speaks of it (§8.4).
+
+    What a head covers it has taken in, so that joining that as well would change nothing (§6.7).
+    """
     histories = {head.device.id: (head, read_history(head, blobs)) for head in heads}
     claims = [(dot, f"device {head.device.id.hex()}") for head in heads for dot in _dots(head)]
     claims += [(dot, "an own record") for own in known if own.vault == vault.id for dot in own.heads]
@@ -929,10 +932,9 @@ def newest_head(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known
             own.vault != vault.id or vault.records.get(record, {}).get(3) == n,
             "the membership record went back",
         )
-    newest = [a for a in heads if all(a is b or a.covers(b.device.id, b.sequence) for b in heads)]
-    if heads and not newest:
-        raise Conflict(f"vault {vault.id.hex()[:16]}")
-    return newest[0] if heads else None
+    newest = [a for a in heads if not any(a is not b and b.covers(a.device.id, a.sequence) for b in heads)]
+    want(bool(newest) or not heads, "heads that cover each other in a circle")
+    return newest
 
 
 def _dots(head: Head) -> list[tuple[bytes, int, bytes]]:
@@ -948,14 +950,27 @@ GROUP = (32, range(PACK_MOST), range(2), NATURAL, bytes, bytes)
 INDEX = (VERSION, [32], [GROUP])
 TABLES = """
 CREATE TABLE rows (prefix BLOB, chunk INT, pack BLOB, start INT, length INT, epoch BLOB);
-CREATE TABLE nodes (parent BLOB, name BLOB, kind INT, number BLOB, here INT, content BLOB, mode INT, path BLOB);
 """
+DOWN = """
+CREATE VIEW down (number, depth) AS  -- the directories that can be reached from the root
+WITH RECURSIVE way (number, depth) AS (
+    VALUES (zeroblob(16), 0) UNION ALL
+    SELECT nodes.number, depth + 1 FROM way CROSS JOIN nodes ON nodes.parent = way.number WHERE kind = 1
+)
+SELECT number, depth FROM way;
+"""
+TREE_TABLES = {
+    "nodes": "key BLOB, parent BLOB, name BLOB, kind INT, number BLOB, here INT, contents BLOB, mode INT, "
+    "sequence INT, device BLOB, j INT, walk INT",  # the dot of the place, NULL at the birthplace
+    "named": "parent BLOB",
+    "shown": "path BLOB, key BLOB, kind INT, number BLOB, content BLOB, mode INT",
+}
 
 
 def open_tables(path: Path) -> sqlite3.Connection:
     """Return tables on disk for what grows with the vault, so that memory does not."""
     tables = sqlite3.connect(path, isolation_level=None)
-    tables.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + TABLES)
+    tables.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + TABLES + DOWN)
     return tables
 
 
@@ -1192,8 +1207,8 @@ def _walk_list(
 VAULT_NODE, DIRECTORY, FILE, SYMLINK = range(4)
 ROOT = bytes(16)
 TIME = range(-(2**63), 2**63)
-VALUE_DOT = (NATURAL, SEQUENCE, range(2**32))
-FILE_CONTENT = (*VALUE_DOT, range(2**63), 32, TIME, [(NATURAL, NATURAL, 40)], list, str, TIME)
+VALUE_DOT = (NATURAL, SEQUENCE, range(2**62))
+FILE_CONTENT = (*VALUE_DOT, range(2**62), 32, TIME, [(NATURAL, NATURAL, 40)], list, str, TIME)
 CONTENTS = {
     VAULT_NODE: (*VALUE_DOT, 32),
     DIRECTORY: (*VALUE_DOT, bool),
@@ -1279,6 +1294,7 @@ def _check_contents(kind: int, epochs: list[bytes], contents: list[Any]) -> None
     want(epochs == sorted(set(epochs)) and spoken == set(range(len(epochs))), "a node's epochs")
     for c in contents if kind == FILE else ():
         chunks = c[7]
+        want(len(c[6]) <= 64, "a file lists too many data keys")
         if chunks and type(chunks[0]) is int:
             keys, lengths = chunks[::3], chunks[2::3]
             want(len(chunks) % 3 == 0 and len(chunks) <= 192 and all(type(k) is int for k in keys), "chunks")
@@ -1286,75 +1302,463 @@ def _check_contents(kind: int, epochs: list[bytes], contents: list[Any]) -> None
         want(bool(chunks) == (c[3] > 0), "an empty file has no chunks, and no other")
 
 
-def read_tree(vault: Vault, head: Head, blobs: Blobs) -> None:
-    """Read the whole tree of a head into the table of nodes (§8.5)."""
-    conflicts = []
-    for key, value in walk_tree(blobs, *head.snapshot[6]) if head.snapshot[6] else ():
-        parent, name, kind = split_key(key)
+# --- §6.7 joining ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of an entry: what it tells, and for a content the form in which it does."""
+
+    device: bytes
+    sequence: int
+    j: int
+    told: Any  # parent and name, content hash, target, `here`, vault id or bits
+    # of a file: keys, chunks, size, mtime, device name, saved; of a symlink: mtime
+    form: tuple[Any, ...] = ()
+
+    @property
+    def dot(self) -> tuple[int, bytes, int]:
+        """What values are compared by (§6.8)."""
+        return self.sequence, self.device, self.j
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Where it stands among the values of an entry (§6.2)."""
+        return self.device, self.sequence, self.j, self.told
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """Order the forms of one value: chunks begin with an integer or with bytes, and integers come first (§6.8)."""
+        if len(self.form) < 2:
+            return self.form
+        keys, chunks, *more = self.form
+        return (keys, [(type(part) is bytes, part) for part in chunks], *more)
+
+
+Fields = tuple[list[Value], list[Value], list[Value]]  # places, contents, attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one device wrote of a node, with devices and epochs by name."""
+
+    device: bytes
+    past: Seen  # with the entry's own dot
+    fields: Fields
+
+    def covers(self, value: Value) -> bool:
+        """Say whether the dot of a value is in this entry's past."""
+        return value.sequence <= self.past.get(value.device, 0)
+
+
+def open_entry(kind: int, entry: list[Any]) -> Entry:
+    """Name the devices and epochs of an entry (§6.2)."""
+    devices, epochs, sequence, past, places, contents, attributes = entry
+
+    def value(flat: list[Any], told: Any, *form: Any) -> Value:  # noqa: ANN401
+        return Value(devices[flat[0]], flat[1], flat[2], told, form)
+
+    def content(c: list[Any]) -> Value:
+        if kind != FILE:
+            return value(c, c[3], *c[4:])
+        keys = [[epochs[born], epochs[under], wrapped] for born, under, wrapped in c[6]]
+        return value(c, c[4], keys, c[7], c[3], c[5], c[8], c[9])
+
+    fields = (
+        [value(p, (p[3], p[4])) for p in places],
+        [content(c) for c in contents],
+        [value(a, a[3]) for a in attributes],
+    )
+    return Entry(devices[0], {devices[d]: s for d, s in past} | {devices[0]: sequence}, fields)
+
+
+def close_entry(kind: int, entry: Entry) -> list[Any]:
+    """Undo `open_entry`."""
+    values = [value for field_ in entry.fields for value in field_]
+    used = set(entry.past) | {value.device for value in values}
+    devices = [entry.device, *sorted(used - {entry.device})]
+    keys = [key for c in entry.fields[1] for key in c.form[0]] if kind == FILE else []
+    epochs = sorted({epoch for born, under, _ in keys for epoch in (born, under)})
+
+    def dot(value: Value) -> list[Any]:
+        return [devices.index(value.device), value.sequence, value.j]
+
+    def content(c: Value) -> list[Any]:
+        if kind != FILE:
+            return [*dot(c), c.told, *c.form]
+        keys, chunks, size, mtime, name, saved = c.form
+        known = [[epochs.index(born), epochs.index(under), wrapped] for born, under, wrapped in keys]
+        return [*dot(c), size, c.told, mtime, known, chunks, name, saved]
+
+    past = [[devices.index(d), s] for d, s in entry.past.items() if d != entry.device]
+    places, contents, attributes = entry.fields
+    return [
+        devices,
+        epochs,
+        entry.past[entry.device],
+        sorted(past),
+        [[*dot(p), *p.told] for p in places],
+        [content(c) for c in contents],
+        [[*dot(a), a.told] for a in attributes],
+    ]
+
+
+def best_forms(values: Iterable[Value]) -> list[Value]:
+    """Return values in the order of §6.2, of each the highest form (§6.8)."""
+    found: dict[tuple[Any, ...], Value] = {}
+    for value in values:
+        found[value.place] = max(found.get(value.place, value), value, key=lambda v: v.rank)
+    return [found[place] for place in sorted(found)]
+
+
+def newer(one: Seen, other: Seen) -> Seen:
+    """Return for each device the higher sequence."""
+    return {device: max(one.get(device, 0), other.get(device, 0)) for device in one.keys() | other.keys()}
+
+
+def join_twins(kind: int, one: list[Any], other: list[Any]) -> list[Any]:
+    """Make one of two entries under one dot, of which no honest device writes the second (§6.7)."""
+    if one == other:
+        return one
+    a, b = open_entry(kind, one), open_entry(kind, other)
+    places, contents, attributes = (best_forms([*x, *y]) for x, y in zip(a.fields, b.fields, strict=True))
+    return close_entry(kind, Entry(a.device, newer(a.past, b.past), (places, contents, attributes)))
+
+
+Entries = list[list[Any]]  # of one node, as `decode` gives them
+
+
+def join_node(kind: int, one: Entries, other: Entries, seen_by_one: Seen, seen_by_other: Seen) -> Entries:
+    """Join what two trees hold of a node: what both have, and what one has and the other has not seen (§6.7)."""
+    ours, theirs = ({(entry[0][0], entry[2]): entry for entry in side} for side in (one, other))
+    joined = []
+    for dot in sorted(ours.keys() | theirs.keys()):
+        device, sequence = dot
+        if dot in ours and dot in theirs:
+            joined.append(join_twins(kind, ours[dot], theirs[dot]))
+        elif dot in ours and sequence > seen_by_other.get(device, 0):
+            joined.append(ours[dot])
+        elif dot in theirs and sequence > seen_by_one.get(device, 0):
+            joined.append(theirs[dot])
+    return joined
+
+
+def join_trees(
+    trees: Sequence[tuple[Iterable[tuple[bytes, bytes]], Seen]],
+) -> Iterator[tuple[bytes, Entries]]:
+    """Yield the nodes of all trees joined, each tree given in the order of its keys, with its context."""
+
+    def numbered(n: int, nodes: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, int, bytes]]:
+        return ((key, n, value) for key, value in nodes)
+
+    before: list[Seen] = [{}]  # what is seen by all trees up to each
+    for _, seen in trees:
+        before.append(newer(before[-1], seen))
+    nodes = heapq.merge(*(numbered(n, tree) for n, (tree, _) in enumerate(trees)))
+    for key, group in groupby(nodes, key=itemgetter(0)):
+        values = {n: decode(value, "a node") for _, n, value in group}
+        entries: Entries = []
+        for n, (_, seen) in enumerate(trees):
+            entries = join_node(key[-5], entries, values.get(n, []), before[n], seen)
+        if entries:
+            yield key, entries
+
+
+# --- §6.8 folding ---------------------------------------------------------------------------------
+
+
+def fold(entries: list[Entry]) -> Fields:
+    """Return what the entries of a node come to: places, contents, attributes (§6.8)."""
+    places, contents, attributes = (_fold_field(entries, which) for which in range(3))
+    return places, contents, attributes
+
+
+def _fold_field(entries: list[Entry], which: int) -> list[Value]:
+    """Drop each value that an entry covers and does not have; if none would stay, all do."""
+    held = [{value.dot for value in entry.fields[which]} for entry in entries]
+    values = best_forms(value for entry in entries for value in entry.fields[which])
+    staying = [
+        value
+        for value in values
+        if all(value.dot in dots or not e.covers(value) for e, dots in zip(entries, held, strict=True))
+    ]
+    return staying or values
+
+
+def standing(key: bytes, places: list[Value]) -> tuple[bytes, bytes, Value | None]:
+    """Return the parent and name under which a node stands, and the place that says so (§6.8)."""
+    parent, name, _ = split_key(key)
+    if not places:
+        return parent, name, None
+    place = max(places, key=lambda p: (p.dot, p.told))
+    return *place.told, place
+
+
+# --- §6.9 the view: what a node shows -------------------------------------------------------------
+
+MTIME_AT = {FILE: 4, SYMLINK: 1}  # in `[told, *form]`
+
+
+def shown_contents(kind: int, contents: list[Value]) -> list[Value]:
+    """Return the contents that are shown, the first one first (§6.9)."""
+    if kind == DIRECTORY:
+        return [max(contents, key=lambda c: (c.told, c.dot))]
+    if kind == VAULT_NODE:
+        return [max(contents, key=lambda c: (c.dot, c.told))]
+    mtime = MTIME_AT[kind] - 1
+    contents = sorted(contents, key=lambda c: (c.form[mtime], c.dot, c.told), reverse=True)
+    if kind == FILE:
+        contents = [c for c in contents if c.form[2] > 0] or contents
+    firsts: dict[bytes, Value] = {}
+    for c in contents:
+        firsts.setdefault(c.told, c)
+    return list(firsts.values())
+
+
+def shown_mode(kind: int, attributes: list[Value]) -> int | None:
+    """Return the permission bits (§6.2, §6.9)."""
+    if kind not in (DIRECTORY, FILE):
+        return None
+    if attributes:
+        return int(max(attributes, key=lambda a: (a.dot, a.told)).told)
+    return 0o755 if kind == DIRECTORY else 0o644
+
+
+def who_wrote(kind: int, content: list[Any]) -> str:
+    """Return the part of a conflict copy's name that says by whom and when (§6.9)."""
+    if kind != FILE:
+        return ""
+    *_, device, saved = content
+    device = re.sub("[^A-Za-z0-9]+", "-", device)[:32].strip("-") or "device"
+    moment = datetime.fromtimestamp(min(max(saved, 0), LAST_SECOND), UTC)
+    return f"{device}, {moment:%Y-%m-%d %H-%M} "
+
+
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def cut_name(name: bytes, most: int) -> bytes:
+    """Cut a name to so many bytes at most, not inside of a character of UTF-8."""
+    if len(name) <= most:
+        return name
+    for start in range(most - 1, max(most - 4, -1), -1):
+        for end in range(most + 1, min(start + 4, len(name)) + 1):
+            try:
+                inside = len(name[start:end].decode()) == 1
+            except UnicodeDecodeError:
+                continue
+            if inside:
+                return name[:start]
+    return name[: max(most, 0)]
+
+
+def beside(name: bytes, who: str, digits: str) -> bytes:
+    """Return the name of what stands beside something of this name (§6.9)."""
+    mark = f" (conflict, {who}{digits})".encode("ascii")
+    dot = name.rfind(b".")
+    stem, extension = (name[:dot], name[dot:]) if dot > 0 else (name, b"")
+    kept = cut_name(stem, 255 - len(mark) - len(extension))
+    if not kept:
+        kept, extension = cut_name(name, 255 - len(mark)), b""
+    return kept + mark + extension
+
+
+def names_beside(name: bytes, who: str, number: bytes) -> Iterator[bytes]:
+    """Yield the names to try, one after another (§6.9)."""
+    digits = number.hex()[:32]
+    for tried in (digits[:8], digits[:16], digits):
+        yield beside(name, who, tried)
+    for n in count(2):
+        yield beside(name, who, f"{digits} {n}")
+
+
+# --- §6.9 the view: the tree, in tables -----------------------------------------------------------
+
+
+def read_trees(blobs: Blobs, heads: list[Head]) -> None:
+    """Read the whole tree of each head, and leave the joined tree of all in the table of nodes (§6.7, §8.5)."""
+    tables, secret = blobs.tables, blobs.vault.secret
+    make_table(tables, "nodes")
+    for head in heads:
+        make_table(tables, "named")
+        fill_nodes(tables, secret, _checked_nodes(blobs, head))
+        lost = "SELECT count(*) FROM named WHERE parent != ? AND parent NOT IN (SELECT number FROM nodes WHERE kind = 1)"
+        want(tables.execute(lost, (ROOT,)).fetchone() == (0,), "a node's parent is no directory of the tree")
+        settle_places(tables, secret)
+    if len(heads) > 1:
+        trees = [(_walk_head(blobs, head), head.seen) for head in heads]
+        fill_nodes(tables, secret, join_trees(trees))
+        settle_places(tables, secret)
+
+
+def make_table(tables: sqlite3.Connection, name: str) -> None:
+    """Make a table of the tree, empty."""
+    tables.execute(f"DROP TABLE IF EXISTS {name}")
+    tables.execute(f"CREATE TABLE {name} ({TREE_TABLES[name]})")
+
+
+def _walk_head(blobs: Blobs, head: Head) -> Iterator[tuple[bytes, bytes]]:
+    return walk_tree(blobs, *head.snapshot[6]) if head.snapshot[6] else iter(())
+
+
+def _checked_nodes(blobs: Blobs, head: Head) -> Iterator[tuple[bytes, Entries]]:
+    """Yield the nodes of a head's tree, each checked, and note what directories they name (§8.5)."""
+    for key, value in _walk_head(blobs, head):
+        birthplace, _, kind = split_key(key)
         entries = parse_value(kind, value, head)
-        _, epochs, _, _, places, contents, attributes = entries[0]
-        if max(len(entries), len(places), len(contents), len(attributes)) > 1:
-            conflicts.append(name)
-            continue
-        parent, name = places[0][3:5] if places else (parent, name)
-        number = directory_number(vault.secret, key) if kind == DIRECTORY else None
-        here = contents[0][3] if kind == DIRECTORY else True
-        mode = attributes[0][3] if attributes else 0o755 if kind == DIRECTORY else 0o644
-        row = (parent, name, kind, number, here, encode([epochs, contents[0]]), mode, None)
-        blobs.tables.execute("INSERT INTO nodes VALUES (?,?,?,?,?,?,?,?)", row)
-    if conflicts:
-        raise Conflict(f"{len(conflicts)} files or directories, one of them {printable(conflicts[0])}")
-    _place_nodes(blobs.tables)
+        named: set[bytes] = set()
+        for entry in entries:
+            named |= {place[3] for place in entry[4]} or {birthplace}
+        blobs.tables.executemany("INSERT INTO named VALUES (?)", ((parent,) for parent in named))
+        yield key, entries
 
 
-def _place_nodes(tables: sqlite3.Connection) -> None:
-    """Give every node its path, and refuse a tree that is none (§8.5)."""
-    tables.execute("CREATE INDEX by_parent ON nodes (parent)")
+def fill_nodes(tables: sqlite3.Connection, secret: bytes, nodes: Iterable[tuple[bytes, Entries]]) -> None:
+    """Put what each node comes to into the table of nodes (§6.8)."""
+    make_table(tables, "nodes")
+    for key, entries in nodes:
+        kind = key[-5]
+        places, contents, attributes = fold([open_entry(kind, entry) for entry in entries])
+        parent, name, place = standing(key, places)
+        shown = shown_contents(kind, contents)
+        add_node(
+            tables,
+            secret,
+            (key, parent, name),
+            here=kind != DIRECTORY or shown[0].told,
+            shown=encode([[c.told, *c.form] for c in shown]),
+            more=(shown_mode(kind, attributes), *(place.dot if place else (None, None, None))),
+        )
+    tables.execute("CREATE INDEX by_parent ON nodes (parent, name)")
     tables.execute("CREATE INDEX by_number ON nodes (number)")
-    lost = "SELECT count(*) FROM nodes WHERE parent != ? AND parent NOT IN (SELECT number FROM nodes WHERE kind = 1)"
-    want(tables.execute(lost, (ROOT,)).fetchone() == (0,), "a node's parent is no directory of the tree")
-    level, depth = [(ROOT, b"")], 0
-    while level and depth < 1024:
-        below = []
-        for number, path in level:
-            query = "SELECT rowid, name, kind, number FROM nodes WHERE parent = ? ORDER BY name"
-            for row, name, kind, inner in tables.execute(query, (number,)).fetchall():
-                place = path + b"/" + name if path else name
-                tables.execute("UPDATE nodes SET path = ? WHERE rowid = ?", (place, row))
-                if kind == DIRECTORY:
-                    below.append((inner, place))
-        level, depth = below, depth + 1
-    (lost_count,) = tables.execute("SELECT count(*) FROM nodes WHERE path IS NULL").fetchone()
-    want(lost_count == 0, "directories in a circle, or deeper than 1024 names")
+
+
+def add_node(
+    tables: sqlite3.Connection,
+    secret: bytes,
+    where: tuple[bytes, bytes, bytes],
+    *,
+    here: bool,
+    shown: bytes,
+    more: tuple[Any, ...],
+) -> None:
+    """Put one node into its table; `where`: key, parent and name, `more`: its mode, and its place's dot."""
+    kind = where[0][-5]
+    number = directory_number(secret, where[0]) if kind == DIRECTORY else None
+    row = (*where, kind, number, here, shown, *more)
+    tables.execute("INSERT INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL)", row)
+
+
+RECOVERED = ROOT + b"Recovered" + b"\0" + u8(DIRECTORY) + (2**32 - 1).to_bytes(4, "big")
+
+
+def settle_places(tables: sqlite3.Connection, secret: bytes) -> None:
+    """Let every node stand where a way leads to from the root, and refuse too long a way (§6.9, §8.5)."""
+    number = directory_number(secret, RECOVERED)
+    orphans = """UPDATE nodes SET parent = ? WHERE parent != ? AND parent NOT IN
+        (SELECT number FROM nodes WHERE kind = 1)"""
+    if tables.execute(orphans, (number, ROOT)).rowcount:
+        there = tables.execute("SELECT 1 FROM nodes WHERE number = ?", (number,)).fetchone()
+        where, mode = (RECOVERED, ROOT, b"Recovered"), shown_mode(DIRECTORY, [])
+        if not there:
+            shown, more = encode([[False]]), (mode, None, None, None)
+            add_node(tables, secret, where, here=False, shown=shown, more=more)
+    _open_cycles(tables)
+    deepest = "SELECT max(depth) + 1 FROM down CROSS JOIN nodes ON nodes.parent = down.number"
+    (depth,) = tables.execute(deepest).fetchone()
+    want((depth or 0) <= 1024, "a path deeper than 1024 names")
+
+
+def _open_cycles(tables: sqlite3.Connection) -> None:
+    """In each cycle of directories let the one whose place has the lowest dot stand in the root (§6.9)."""
+    cut_off = "SELECT number FROM nodes WHERE kind = 1 AND number NOT IN (SELECT number FROM down)"
+    step = "SELECT parent, walk, sequence, device, j, key FROM nodes WHERE number = ?"
+    for walk, (start,) in enumerate(tables.execute(cut_off).fetchall(), 1):
+        way: list[tuple[Any, ...]] = []
+        number = start
+        at = tables.execute(step, (number,)).fetchone()
+        while at and at[1] is None:
+            way.append((*at[2:], number))
+            tables.execute("UPDATE nodes SET walk = ? WHERE number = ?", (walk, number))
+            number = at[0]
+            at = tables.execute(step, (number,)).fetchone()
+        if at and at[1] == walk:
+            cycle = way[[other[-1] for other in way].index(number) :]
+            lowest = min(member for member in cycle if member[0] is not None)
+            tables.execute("UPDATE nodes SET parent = ? WHERE number = ?", (ROOT, lowest[-1]))
+
+
+def show_tree(tables: sqlite3.Connection, secret: bytes) -> None:
+    """Say what stands where: paths, and the content at each (§6.9)."""
     revive = (
         """UPDATE nodes SET here = 1 WHERE NOT here AND number IN (SELECT parent FROM nodes WHERE here)"""
     )
     while tables.execute(revive).rowcount:
-        pass  # a removed directory stands as long as something lives in it
-    twice = tables.execute("SELECT path FROM nodes WHERE here GROUP BY path HAVING count(*) > 1").fetchone()
-    if twice:
-        raise Conflict(f"two things at one place, {printable(twice[0])}")
+        pass  # a removed directory is seen as long as something below it is
+    make_table(tables, "shown")
+    tables.execute("CREATE INDEX by_path ON shown (path)")
+    _show_directory(tables, secret, ROOT, b"")
+    after = "SELECT rowid, number, path FROM shown WHERE rowid > ? AND kind = 1 ORDER BY rowid LIMIT 1"
+    last = 0
+    while found := tables.execute(after, (last,)).fetchone():
+        last, number, path = found
+        _show_directory(tables, secret, number, path + b"/")
+
+
+def _show_directory(tables: sqlite3.Connection, secret: bytes, parent: bytes, path: bytes) -> None:
+    """Give names to all that stands in one directory; `path` is what they come after (§6.9)."""
+    query = """SELECT name, key, kind, number, contents, mode FROM nodes WHERE parent = ? AND here
+        ORDER BY name, min(kind, 2), key = ?, key"""
+    nodes = tables.execute(query, (parent, RECOVERED))
+    for name, group in groupby(nodes, key=itemgetter(0)):
+        for place, (_, key, kind, number, row, mode) in enumerate(group):
+            for n, content in enumerate(decode(row, "a row")):
+                shown = name
+                if place or n:
+                    told = number_beside(secret, key, content, is_first=n == 0)
+                    tried = names_beside(name, who_wrote(kind, content), told)
+                    shown = next(name_ for name_ in tried if not _is_taken(tables, parent, path, name_))
+                values = (path + shown, key, kind, number, encode(content), mode)
+                tables.execute("INSERT INTO shown VALUES (?,?,?,?,?,?)", values)
+
+
+def number_beside(secret: bytes, key: bytes, content: list[Any], *, is_first: bool) -> bytes:
+    """Return what the digits of a name beside another are of (§6.9)."""
+    if is_first:
+        return directory_number(secret, key)
+    told = content[0]
+    return directory_number(secret, told) if key[-5] == SYMLINK else bytes(told)
+
+
+def _is_taken(tables: sqlite3.Connection, parent: bytes, path: bytes, name: bytes) -> bool:
+    """Say whether a name in a directory is a real one, or was given to something already (§6.9)."""
+    real = "SELECT 1 FROM nodes WHERE parent = ? AND name = ? AND here"
+    given = "SELECT 1 FROM shown WHERE path = ?"
+    found = (
+        tables.execute(real, (parent, name)).fetchone() or tables.execute(given, (path + name,)).fetchone()
+    )
+    return found is not None
 
 
 # --- §7 files -------------------------------------------------------------------------------------
 
 
-def data_keys(vault: Vault, epochs: list[bytes], keys: list[Any]) -> list[bytes]:
+def data_keys(vault: Vault, keys: list[Any]) -> list[bytes]:
     """Unwrap the data keys that a file lists (§6.4)."""
     opened = []
-    for _, under, wrapped in keys:
-        want(all(epoch in vault.keys for epoch in epochs), "a file speaks of an unknown epoch")
+    for born, under, wrapped in keys:
+        want(born in vault.keys and under in vault.keys, "a file speaks of an unknown epoch")
         try:
-            opened.append(aes_key_unwrap(derive(vault.keys[epochs[under]], "data key wrap"), wrapped))
+            opened.append(aes_key_unwrap(derive(vault.keys[under], "data key wrap"), wrapped))
         except InvalidUnwrap as e:
             raise Bad("a data key does not open") from e
     return opened
 
 
-def write_file(blobs: Blobs, path: bytes, epochs: list[bytes], content: list[Any]) -> None:
+def write_file(blobs: Blobs, path: bytes, content: list[Any]) -> None:
     """Write one file and compare its content hash (§7)."""
-    _, _, _, size, content_hash, _, keys, chunks, _, _ = content
-    opened = data_keys(blobs.vault, epochs, keys)
+    content_hash, keys, chunks, size, *_ = content
+    opened = data_keys(blobs.vault, keys)
     whole = blake3(key=derive(blobs.vault.secret, "content hash"))
     with new_file(path) as f:
         for key, id_, length in references_of(blobs, chunks, size):
@@ -1377,32 +1781,32 @@ def printable(name: bytes) -> str:
 
 def write_tree(blobs: Blobs, root: bytes) -> None:
     """Write directories, then files, then symlinks: nothing is ever written through a symlink."""
-    query = "SELECT path, kind, content FROM nodes WHERE here AND kind = ? ORDER BY path"
+    query = "SELECT path, content FROM shown WHERE kind = ? ORDER BY path"
     os.mkdir(root, 0o700)  # noqa: PTH102 - names are bytes here, and pathlib has only text
     for kind in (DIRECTORY, FILE, SYMLINK, VAULT_NODE):
-        for path, _, row in blobs.tables.execute(query, (kind,)):
-            epochs, content = decode(row, "a row")
+        for path, row in blobs.tables.execute(query, (kind,)):
+            content = decode(row, "a row")
             place = root + b"/" + path
             match kind:
                 case 1:
                     os.mkdir(place, 0o700)  # noqa: PTH102
                 case 2:
-                    write_file(blobs, place, epochs, content)
+                    write_file(blobs, place, content)
                 case 3:
-                    os.symlink(content[3], place)  # noqa: PTH211
+                    os.symlink(content[0], place)  # noqa: PTH211
                 case _:
-                    sys.stderr.write(f"note: {printable(path)} stands for the vault {content[3].hex()}\n")
+                    sys.stderr.write(f"note: {printable(path)} stands for the vault {content[0].hex()}\n")
 
 
 def finish_tree(tables: sqlite3.Connection, root: bytes) -> None:
     """Set times and permissions, the deepest first, when nothing more is written."""
-    query = "SELECT path, kind, content, mode FROM nodes WHERE here AND kind != 0 ORDER BY path DESC"
+    query = "SELECT path, kind, content, mode FROM shown WHERE kind != 0 ORDER BY path DESC"
     for path, kind, row, mode in tables.execute(query):
-        place, (_, content) = root + b"/" + path, decode(row, "a row")
+        place = root + b"/" + path
         if kind != SYMLINK:
             os.chmod(place, mode)  # noqa: PTH101
         if kind != DIRECTORY:
-            mtime = content[5 if kind == FILE else 4]
+            mtime = decode(row, "a row")[MTIME_AT[kind]]
             os.utime(place, ns=(mtime, mtime), follow_symlinks=False)
 
 
@@ -1427,9 +1831,8 @@ def read_vault(vault: Vault, known: list[Known], stage: Path, *, deep: bool) -> 
     for index in sorted({index for head in heads for index in head.indexes}):
         blobs.add_index(index)
     tables.execute("CREATE INDEX by_prefix ON rows (prefix)")
-    head = newest_head(vault, heads, blobs, known)
-    if head is not None:
-        read_tree(vault, head, blobs)
+    read_trees(blobs, newest_heads(vault, heads, blobs, known))
+    show_tree(tables, vault.secret)
     if deep:
         blobs.check_deep()
         check_all_snapshots(vault, heads, blobs)

@@ -32,11 +32,19 @@ TEXTS = {"purpose", "words", "text", "rule", "nodes"}
 
 def operate(operation: str, inputs: dict[str, Any], folder: Path) -> Any:
     """Do one operation; `folder` is an empty one. Bytes come as hex."""
-    given = {
-        key: bytes.fromhex(value) if isinstance(value, str) and key not in TEXTS else value
-        for key, value in inputs.items()
-    }
+    given = {key: value if key in TEXTS else unhexed(value) for key, value in inputs.items()}
     return OPERATIONS[operation](given, folder)
+
+
+def unhexed(value: Any) -> Any:
+    """Bytes where hex stands by itself, or as a key."""
+    match value:
+        case str():
+            return bytes.fromhex(value)
+        case dict():
+            return {bytes.fromhex(key): inner for key, inner in value.items()}
+        case _:
+            return value
 
 
 def words(i: dict[str, Any], folder: Path) -> Any:
@@ -251,6 +259,49 @@ def card_file(i: dict[str, Any], folder: Path) -> Any:
     return {"fingerprint": owner.fingerprint, "name": fields[3]}
 
 
+def join_node(i: dict[str, Any], folder: Path) -> Any:
+    """§6.7."""
+    one, other = (i[side] and r.decode(i[side], "a node") for side in ("one", "other"))
+    kind = r.split_key(i["key"])[2]
+    joined = r.join_node(kind, one or [], other or [], i["seen by one"], i["seen by other"])
+    assert joined == r.join_node(kind, other or [], one or [], i["seen by other"], i["seen by one"])
+    return {"value": r.encode(joined) if joined else b""}
+
+
+def fold(i: dict[str, Any], folder: Path) -> Any:
+    """§6.8."""
+    kind = r.split_key(i["key"])[2]
+    fields = r.fold([r.open_entry(kind, entry) for entry in r.decode(i["value"], "a node")])
+    places, contents, attributes = (
+        [[value.device, value.sequence, value.j, value.told] for value in field] for field in fields
+    )
+    return {
+        "places": [[*dot, *told] for *dot, told in places],
+        "contents": [[*dot, told_bytes(told)] for *dot, told in contents],
+        "attributes": attributes,
+        "stands": r.standing(i["key"], fields[0])[:2],
+    }
+
+
+def told_bytes(told: Any) -> bytes:
+    """What a content tells; of a directory whether it is there, as one byte."""
+    return r.u8(told) if isinstance(told, bool) else told
+
+
+def view(i: dict[str, Any], folder: Path) -> Any:
+    """§6.9; `tree` is an array of key and value in hex."""
+    tables = r.open_tables(folder / "tables")
+    try:
+        nodes = sorted((bytes.fromhex(key), bytes.fromhex(value)) for key, value in i["tree"])
+        r.fill_nodes(tables, i["secret"], ((key, r.decode(value, "a node")) for key, value in nodes))
+        r.settle_places(tables, i["secret"])
+        r.show_tree(tables, i["secret"])
+        rows = tables.execute("SELECT path, key, content, mode FROM shown ORDER BY path").fetchall()
+    finally:
+        tables.close()
+    return [[path, key, told_bytes(r.decode(content, "a row")[0]), mode] for path, key, content, mode in rows]
+
+
 def cbor(i: dict[str, Any], folder: Path) -> Any:
     assert r.encode(r.decode(i["encoded"], "a value")) == i["encoded"]
     return True
@@ -297,4 +348,7 @@ OPERATIONS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
     "head": head,
     "message": message,
     "card file": card_file,
+    "join node": join_node,
+    "fold": fold,
+    "view": view,
 }

@@ -229,8 +229,34 @@ class Two:
 
     def write(self, machine, name, content, **more):
         made = self.writer.file_content(machine.id, name, [content], 0, None)
-        value = self.writer.entry(machine.id, made, mode=0o644, place=None, other=None, **more)
-        self.writer.nodes[key_of(r.ROOT, name, r.FILE)] = value
+        how = {"mode": 0o644, "place": None, "other": None} | more
+        self.writer.nodes[key_of(r.ROOT, name, r.FILE)] = self.writer.entry(machine.id, made, **how)
+
+    def directory(self, machine, name, place=None):
+        key = key_of(r.ROOT, name, r.DIRECTORY)
+        content = [0, len(self.writer.snapshots[machine.id]) + 1, 7, True]
+        self.writer.nodes[key] = self.writer.entry(machine.id, content, mode=0o755, place=place, other=None)
+        return r.directory_number(self.writer.secret, key)
+
+    def move(self, machine, key, parent, name):
+        """Replace all entries of a node by one with the same contents and another place."""
+        opened = [r.open_entry(key[-5], e) for e in r.decode(self.writer.nodes[key], "")]
+        sequence = len(self.writer.snapshots[machine.id]) + 1
+        past = {device: s for entry in opened for device, s in entry.past.items()} | {machine.id: sequence}
+        _, contents, modes = r.fold(opened)
+        place = r.Value(machine.id, sequence, 9, (parent, name))
+        moved = r.Entry(machine.id, past, ([place], contents, modes))
+        self.writer.nodes[key] = r.encode([r.close_entry(key[-5], moved)])
+
+    def apart(self, *writes):
+        """Let `a` push what is there and `b` see it; then each writes in a tree of its own, and pushes."""
+        self.writer.push(self.a, [])
+        self.writer.push(self.b, [self.seen(self.a)])
+        seen, before = (self.seen(self.b), self.seen(self.a)), dict(self.writer.nodes)
+        for machine, write, other in zip((self.a, self.b), writes, seen, strict=True):
+            self.writer.nodes = dict(before)
+            write(machine)
+            self.writer.push(machine, [other])
 
     def seen(self, machine):
         hashes = self.writer.snapshots[machine.id]
@@ -262,17 +288,17 @@ def test_the_head_that_covers_the_other_is_the_vault(two, dest):
     assert two.files(dest) == {"one": b"1", "two": b"2"}
 
 
-def test_heads_that_do_not_cover_each_other_are_code_4(two, dest, capsys):
+def test_heads_that_do_not_cover_each_other_are_joined(two, dest):
     two.write(two.a, b"one", b"1")
     two.writer.push(two.a, [])
     two.writer.nodes.clear()
+    two.write(two.b, b"two", b"2")
     two.writer.push(two.b, [])
-    assert two.read(dest) == 4
-    assert "written at the same time by several devices" in capsys.readouterr().err
-    assert nothing_beside(dest)
+    assert two.read(dest, "--deep") == 0
+    assert two.files(dest) == {"one": b"1", "two": b"2"}
 
 
-def test_a_node_with_two_entries_is_code_4(two, dest):
+def test_a_node_with_two_entries_has_a_copy_beside_it(two, dest):
     two.write(two.a, b"one", b"1")
     key = key_of(r.ROOT, b"one", r.FILE)
     by_a = r.decode(two.writer.nodes[key], "")[0]
@@ -281,8 +307,125 @@ def test_a_node_with_two_entries_is_code_4(two, dest):
     by_b = r.decode(two.writer.nodes[key], "")[0]
     two.writer.nodes[key] = r.encode([by_a, by_b])
     two.writer.push(two.b, [two.seen(two.a)])
-    assert two.read(dest) == 4
-    assert nothing_beside(dest)
+    assert two.read(dest) == 0
+    assert two.files(dest) == {"one": b"2", copy_of(two, b"1", at=1): b"1"}
+
+
+def copy_of(two, content, *, at):
+    """The name of a copy of `one` that the snapshot with the sequence `at` wrote."""
+    told = r.keyed_id(two.writer.secret, "content hash", content).hex()[:8]
+    assert at < 40  # one a second, and all in one minute
+    return f"one (conflict, laptop, 2023-11-14 22-13 {told})"
+
+
+@pytest.fixture(params=[False, True], ids=["first head first", "last head first"])
+def any_order(request, monkeypatch):
+    if request.param:
+        forwards = r.read_heads
+        monkeypatch.setattr(r, "read_heads", lambda vault: forwards(vault)[::-1])
+
+
+@pytest.mark.usefixtures("any_order")
+class TestTwoHeadsThatHaveNotSeenEachOther:
+    def test_two_edits_give_a_copy(self, two, dest):
+        two.write(two.a, b"one", b"base")
+        two.write(two.a, b"other", b"same")
+        two.apart(
+            lambda a: two.write(a, b"one", b"by a", other=(two.b.id, 1)),
+            lambda b: two.write(b, b"one", b"by b", other=(two.a.id, 1)),
+        )
+        assert two.read(dest, "--deep") == 0
+        assert two.files(dest) == {"one": b"by b", copy_of(two, b"by a", at=2): b"by a", "other": b"same"}
+
+    def test_a_move_and_an_edit_both_come_out(self, two, dest):
+        two.write(two.a, b"one", b"base")
+        key = key_of(r.ROOT, b"one", r.FILE)
+        two.apart(
+            lambda a: two.write(a, b"one", b"edited", other=(two.b.id, 1)),
+            lambda b: two.move(b, key, r.ROOT, b"moved"),
+        )
+        assert two.read(dest) == 0
+        assert two.files(dest) == {"moved": b"edited"}
+
+    def test_an_edit_outlives_a_deletion(self, two, dest):
+        two.write(two.a, b"one", b"base")
+        two.write(two.a, b"other", b"base")
+        two.apart(
+            lambda a: two.writer.nodes.clear(),
+            lambda b: two.write(b, b"one", b"edited", other=(two.a.id, 1)),
+        )
+        assert two.read(dest) == 0
+        assert two.files(dest) == {"one": b"edited"}
+
+    def test_equal_edits_are_one_file(self, two, dest):
+        two.write(two.a, b"one", b"base")
+        two.apart(
+            lambda a: two.write(a, b"one", b"same", other=(two.b.id, 1)),
+            lambda b: two.write(b, b"one", b"same", other=(two.a.id, 1)),
+        )
+        assert two.read(dest) == 0
+        assert two.files(dest) == {"one": b"same"}
+
+    def test_directories_moved_into_each_other_come_apart(self, two, dest):
+        keys = [key_of(r.ROOT, name, r.DIRECTORY) for name in (b"x", b"y")]
+        x, y = two.directory(two.a, b"x"), two.directory(two.a, b"y")
+        two.apart(lambda a: two.move(a, keys[0], y, b"x"), lambda b: two.move(b, keys[1], x, b"y"))
+        assert two.read(dest) == 0
+        (vault,) = dest.iterdir()
+        assert list(tree_of(vault)) == ["x", "x/y"]
+
+    def test_what_was_moved_into_a_directory_that_is_not_there_is_recovered(self, two, dest):
+        two.write(two.a, b"one", b"base")
+        d = two.directory(two.a, b"d")
+        one, gone = key_of(r.ROOT, b"one", r.FILE), key_of(r.ROOT, b"d", r.DIRECTORY)
+        two.apart(lambda a: two.writer.nodes.pop(gone), lambda b: two.move(b, one, d, b"inside"))
+        assert two.read(dest) == 0
+        (vault,) = dest.iterdir()
+        assert list(tree_of(vault)) == ["Recovered", "Recovered/inside"]
+
+    def test_the_tree_of_each_is_checked_whole(self, two, dest):
+        two.write(two.a, b"one", b"base")
+
+        def too_new(b):
+            two.write(b, b"one", b"?", other=(two.a.id, 2))  # it saw one snapshot of `a`
+
+        two.apart(lambda a: two.write(a, b"one", b"edited", other=(two.b.id, 1)), too_new)
+        assert two.read(dest) == 6
+        assert nothing_beside(dest)
+
+
+def test_a_head_that_both_have_seen_changes_nothing(two, dest):
+    two.write(two.a, b"one", b"base")
+    two.apart(lambda a: two.write(a, b"one", b"by a"), lambda b: two.writer.nodes.clear())
+    seen = two.seen(two.a)
+    two.writer.nodes.clear()
+    two.write(two.b, b"two", b"2")
+    two.writer.push(two.b, [seen])
+    assert two.read(dest) == 0
+    assert two.files(dest) == {"two": b"2"}
+
+
+def test_trees_are_joined_in_any_order():
+    chance = random.Random("joins")
+    devices = [bytes([n]) * 16 for n in range(3)]
+
+    def tree():
+        seen = {device: chance.randrange(4) for device in devices}
+        nodes = {}
+        for key in (key_of(r.ROOT, bytes([n]), r.SYMLINK) for n in b"abcd"):
+            dots = [(d, chance.randrange(1, s + 1)) for d, s in seen.items() if s and chance.random() < 0.6]
+            entries = [[[d], [], s, [], [], [[0, s, 1, chance.choice([b"x", b"y"]), 0]], []] for d, s in dots]
+            if entries:
+                nodes[key] = r.encode(entries)
+        return sorted(nodes.items()), seen
+
+    for _ in range(200):
+        trees = [tree() for _ in range(3)]
+        whole = list(r.join_trees(trees))
+        for _ in range(3):
+            chance.shuffle(trees)
+            assert list(r.join_trees(trees)) == whole
+        assert list(r.join_trees([*trees, trees[0]])) == whole
 
 
 def test_an_older_head_that_was_put_back_is_refused(two, dest):
@@ -433,24 +576,51 @@ def test_a_value_with_one_thing_wrong_is_refused(two, dest, tmp_path):
         assert nothing_beside(dest)
 
 
-def test_directories_in_a_circle_are_refused(two, dest):
-    keys = [key_of(r.ROOT, name, r.DIRECTORY) for name in (b"a", b"b")]
-    numbers = [r.directory_number(two.writer.secret, key) for key in keys]
-    for key, parent in zip(keys, reversed(numbers), strict=True):
-        two.writer.nodes[key] = two.writer.entry(
-            two.a.id, [0, 1, 7, True], mode=0o755, place=[parent, b"x"], other=None
-        )
+def test_a_birthplace_in_no_directory_is_refused(two, dest):
+    two.write(two.a, b"x", b"1")
+    two.writer.nodes = {b"?" * 16 + key[16:]: value for key, value in two.writer.nodes.items()}
     two.writer.push(two.a, [])
     assert two.read(dest) == 6
 
 
-def test_two_things_at_one_place_are_code_4(two, dest):
+def test_directories_in_a_circle_come_apart(two, dest):
+    numbers = [two.directory(two.a, name) for name in (b"a", b"b")]
+    for name, parent in zip((b"a", b"b"), reversed(numbers), strict=True):
+        two.directory(two.a, name, [parent, b"x"])
+    two.writer.push(two.a, [])
+    assert two.read(dest) == 0
+    (vault,) = dest.iterdir()
+    assert list(tree_of(vault)) == ["x", "x/x"]
+
+
+def test_two_things_at_one_place_stand_beside_each_other(two, dest):
     two.write(two.a, b"x", b"1")
     content = [0, 1, 6, b"target", 0]
     key = key_of(r.ROOT, b"x", r.SYMLINK)
     two.writer.nodes[key] = two.writer.entry(two.a.id, content, mode=None, place=None, other=None)
     two.writer.push(two.a, [])
-    assert two.read(dest) == 4
+    assert two.read(dest) == 0
+    (vault,) = dest.iterdir()
+    beside = f"x (conflict, {r.directory_number(two.writer.secret, key).hex()[:8]})"
+    assert list(tree_of(vault)) == ["x", beside]
+    assert (vault / beside).readlink() == Path("target")
+
+
+@pytest.mark.parametrize(("names", "is_good"), [(1024, True), (1025, False)])
+def test_a_path_of_more_than_1024_names_is_refused(tmp_path, names, is_good):
+    secret, parent, tree = bytes(32), r.ROOT, []
+    for _ in range(names):
+        key = key_of(parent, b"d", r.DIRECTORY)
+        tree.append((key, [[[b"d" * 16], [], 1, [], [], [[0, 1, 1, True]], []]]))
+        parent = r.directory_number(secret, key)
+    tables = r.open_tables(tmp_path / "tables")
+    r.fill_nodes(tables, secret, tree)
+    if is_good:
+        r.settle_places(tables, secret)
+    else:
+        with pytest.raises(r.Bad, match="1024"):
+            r.settle_places(tables, secret)
+    tables.close()
 
 
 def test_nothing_is_written_through_a_symlink_that_a_file_meets(tmp_path):

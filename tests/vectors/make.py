@@ -16,6 +16,7 @@ from typing import Any
 import cbor2
 
 from examples import read_without_e2esync as r
+from tests.vectors import make_joined
 from tests.vectors import writer as w
 from tests.vectors.make_vault import words_of
 
@@ -989,8 +990,13 @@ def card_files() -> None:
         save(f"card-file-{name}", "12", "card file", f"a card file: {name}", {"text": content}, wanted)
 
 
+def joined() -> None:
+    make_joined.make(save)
+
+
 ALL: tuple[Callable[[], None], ...] = (
     functions, padding, cbor, words, hpke, cards, members, blobs, numbers, cuts, lists, snapshots, objects, messages,
+    joined,
 )  # fmt: skip
 
 
