@@ -1684,7 +1684,9 @@ def _open_cycles(tables: sqlite3.Connection) -> None:
             at = tables.execute(step, (number,)).fetchone()
         if at and at[1] == walk:
             cycle = way[[other[-1] for other in way].index(number) :]
-            lowest = min(member for member in cycle if member[0] is not None)
+            lowest = min(
+                cycle, key=lambda member: (member[0] is not None, *member)
+            )  # a birthplace is the lowest
             tables.execute("UPDATE nodes SET parent = ? WHERE number = ?", (ROOT, lowest[-1]))
 
 
@@ -1708,7 +1710,7 @@ def show_tree(tables: sqlite3.Connection, secret: bytes) -> None:
 def _show_directory(tables: sqlite3.Connection, secret: bytes, parent: bytes, path: bytes) -> None:
     """Give names to all that stands in one directory; `path` is what they come after (§6.9)."""
     query = """SELECT name, key, kind, number, contents, mode FROM nodes WHERE parent = ? AND here
-        ORDER BY name, min(kind, 2), key = ?, key"""
+        ORDER BY name, key = ?, min(kind, 2), key"""
     nodes = tables.execute(query, (parent, RECOVERED))
     for name, group in groupby(nodes, key=itemgetter(0)):
         for place, (_, key, kind, number, row, mode) in enumerate(group):

@@ -51,6 +51,7 @@ def join(vault: SyncedFolder, head: Head) -> int:
             _take_over(vault, root)
         count = _join_staged(vault, seen, covered)
         _take_over(vault, None, is_joined=True)
+        vault.state.drop_old_unsaid()
         _check_is_plain(vault)
     else:
         _take_over(vault, root)

@@ -60,16 +60,25 @@ def _with(name: bytes, what: str) -> bytes:
     suffix = f" (conflict, {what})".encode()
     stem, dot, extension = name.rpartition(b".")
     extension = dot + extension
-    if not stem or len(suffix) + len(extension) >= MAX_NAME:
-        stem, extension = name, b""
-    return shortened(stem, MAX_NAME - len(suffix) - len(extension)) + suffix + extension
+    kept = shortened(stem, MAX_NAME - len(suffix) - len(extension))
+    if not kept:  # nothing before the dot, or no room for any of it
+        kept, extension = shortened(name, MAX_NAME - len(suffix)), b""
+    return kept + suffix + extension
 
 
 def shortened(name: bytes, most: int) -> bytes:
-    """Return the beginning of a name, without half of a character of UTF-8 at its end."""
+    """Return the beginning of a name, without a part of a character of UTF-8 at its end."""
     if len(name) <= most:
         return name
-    end = most
-    while end > most - 3 and end > 1 and name[end] & 0xC0 == 0x80:
-        end -= 1
-    return name[:end]
+    for start in range(max(most - 3, 0), max(most, 0)):
+        for end in range(most + 1, start + 5):
+            if _is_character(name[start:end]):
+                return name[:start]
+    return name[: max(most, 0)]
+
+
+def _is_character(part: bytes) -> bool:
+    try:
+        return len(part.decode()) == 1
+    except UnicodeDecodeError:
+        return False

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from e2esync.adapters.files import Unreadable
 from e2esync.errors import SafetyStop
 from e2esync.merge.guards import Risk
 from tests.engine.world import Dev
@@ -144,3 +145,37 @@ def test_a_new_device_with_an_empty_folder_is_no_deletion(world, two):
         assert late.differs(a.tree()) == {}
         a.sync()
     assert len([thing for thing in a.tree().values() if thing[0] == "file"]) == FILES
+
+
+def unreadable(monkeypatch, dev: Dev, top: bytes) -> None:
+    """Let nothing at or below a path be read, as on a disk that fails."""
+    folder = type(dev.vault.folder)
+    listing, stat = folder.list, folder.stat
+
+    def fail(path: bytes) -> None:
+        if path == top or path.startswith(top + b"/"):
+            raise Unreadable(path, "Input/output error")
+
+    def failing_list(self, path):
+        fail(path)
+        return listing(self, path)
+
+    def failing_stat(self, path):
+        fail(path)
+        return stat(self, path)
+
+    monkeypatch.setattr(folder, "list", failing_list)
+    monkeypatch.setattr(folder, "stat", failing_stat)
+
+
+@pytest.mark.parametrize("command", ["push", "sync"])
+def test_what_cannot_be_read_is_unknown_and_not_gone(two, monkeypatch, command):
+    a, b = two
+    write(a, "other", b"1")
+    with monkeypatch.context() as patch:
+        unreadable(patch, a, b"files")
+        summary = getattr(a, command)()
+    assert [item["path"] for item in summary.failed] == ["files"]
+    assert summary.deleted_remote == 0
+    b.pull()
+    assert len([thing for thing in b.tree().values() if thing[0] == "file"]) == FILES + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -224,6 +226,23 @@ def move_one(dev: Dev, random: Random, names: str) -> None:
     target = random.choice([dev.root, where[into]])
     if target != where[name].parent and where[name] not in (target, *target.parents):
         where[name].rename(target / name)
+
+
+def test_a_device_that_only_pulls_keeps_no_pages_of_trees_that_were(world: World):
+    a, b, reader = (world.device(name) for name in ("a", "b", "reader"))
+    for number in range(300):
+        write(a, f"{number}", b"x")
+    round_of(a, b)
+    for number in range(6):
+        write(a, f"{number}", b"of a %d" % number)
+        write(b, f"{number + 100}", b"of b %d" % number)
+        a.push()
+        b.push()
+        reader.pull()
+    with closing(sqlite3.connect(reader.home / "state.db")) as db:
+        (kept,) = db.execute("SELECT count(*) FROM unsaid").fetchone()
+        (pages,) = db.execute("SELECT count(*) FROM page").fetchone()
+    assert 0 < kept <= pages
 
 
 class Work:

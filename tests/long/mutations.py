@@ -29,6 +29,7 @@ class Mutation(NamedTuple):
     old: str  # stands there once
     new: str
     tests: str  # that have to fail
+    also: tuple[str, str] | None = None  # a second old and new, where two things keep one promise
 
 
 MUTATIONS = {
@@ -110,6 +111,10 @@ MUTATIONS = {
         "self._result.failed.append((directory.path, unreadable.reason))",
         "self._result.gone += [Gone(directory.path + b'/' + r.name, r) for r in self._state.rows_in(directory.number or b'')]",
         "tests/engine",
+        (
+            "self._result.failed.append((path, unreadable.reason))\n            return False",
+            "return True",
+        ),
     ),
     "scan: gone counts at the first look": Mutation(
         "engine/scan.py",
@@ -177,9 +182,11 @@ def is_killed(name: str, mutation: Mutation) -> bool:
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
         target = copy / "e2esync" / mutation.file
         text = target.read_text()
-        if text.count(mutation.old) != 1:
-            raise SystemExit(f"{name}: its place is not in {mutation.file}, or there several times")
-        target.write_text(text.replace(mutation.old, mutation.new))
+        for old, new in [(mutation.old, mutation.new), *([mutation.also] if mutation.also else [])]:
+            if text.count(old) != 1:
+                raise SystemExit(f"{name}: its place is not in {mutation.file}, or there several times")
+            text = text.replace(old, new)
+        target.write_text(text)
         words = ["-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *mutation.tests.split()]
         done = subprocess.run(
             [sys.executable, *words], cwd=copy, capture_output=True, text=True, check=False, timeout=SECONDS

@@ -139,12 +139,12 @@ class TreeTables(Tables):
 
     def unsaid(self) -> list[bytes]:
         """Return the bodies of those that are pages of the tree still."""
-        return [
-            body
-            for (body,) in self._db.execute(
-                "SELECT body FROM unsaid WHERE id IN (SELECT id FROM page) ORDER BY id"
-            )
-        ]
+        self.drop_old_unsaid()
+        return [body for (body,) in self._db.execute("SELECT body FROM unsaid ORDER BY id")]
+
+    def drop_old_unsaid(self) -> None:
+        """Forget those that are no pages of the tree any more."""
+        self._db.execute("DELETE FROM unsaid WHERE id NOT IN (SELECT id FROM page)")
 
     def clear_unsaid(self) -> None:
         """Forget them: they are stored."""
