@@ -14,9 +14,7 @@ from e2esync.adapters.state import FolderState
 from e2esync.engine.life import shown_here
 from e2esync.engine.places import MAX_DEPTH, Places, join
 from e2esync.errors import BadObject
-from e2esync.format.cbor import decode
-from e2esync.merge.view import Shown, shown
-from e2esync.tree.codec import decode_entries
+from e2esync.merge.view import Shown
 from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
 from e2esync.tree.pages import Item
 from e2esync.tree.values import FileContent, SymlinkContent
@@ -48,8 +46,8 @@ def entries(state: FolderState) -> Iterator[Entry]:
         BadObject: The tree does not hang together.
     """
     paths = _TreePaths(state)
-    for key, value in _nodes(state):
-        stands = shown(key, decode_entries(decode(value), kind_of(key))) or shown_here(state, key)
+    for key, _ in _nodes(state):
+        stands = shown_here(state, key)
         if stands is not None:
             yield _entry(join(paths.directory(stands.parent), stands.name), kind_of(key), stands)
 

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from e2esync.engine import listing
 from e2esync.engine.sync import sync
 from e2esync.errors import Diverged, SafetyStop
 from e2esync.format.cbor import decode
@@ -38,6 +39,7 @@ def round_of(*devices: Dev) -> None:
     for dev in devices:
         assert dev.differs(devices[0].tree()) == {}
         assert shown(dev) == {path: thing[0] for path, thing in dev.tree().items()}
+        assert {entry.path for entry in listing.entries(dev.vault.state)} == dev.tree().keys()
 
 
 def shown(dev: Dev) -> dict[bytes, str]:
