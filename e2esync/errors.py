@@ -7,7 +7,6 @@ Drawn on top, so that a caller can catch as wide or as narrow as it needs:
     │   └── WordsError            the recovery words are mistyped
     ├── PartlyFailed          3   finished, some files failed
     ├── NeedsYou              4   a person has to decide or make room
-    │   ├── Diverged              two devices wrote without seeing each other
     │   └── DiskFull
     ├── NoAccess              5   nothing here that these keys open
     │   ├── NoVault
@@ -85,12 +84,6 @@ class NeedsYou(E2ESyncError):
 
     exit_code = 4
     code = "needs-you"
-
-
-class Diverged(NeedsYou):
-    """Two devices wrote without having seen each other."""
-
-    code = "diverged"
 
 
 class DiskFull(NeedsYou):

@@ -131,7 +131,6 @@ class Vault:
 
         Raises:
             IntegrityError: Something in the store fails verification; the folder was not touched.
-            Diverged: Devices have written what this version does not show; the folder was not touched.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
@@ -144,7 +143,6 @@ class Vault:
 
         Raises:
             IntegrityError: Something in the store fails verification; the folder was not touched.
-            Diverged: Devices have written what this version does not show; the folder was not touched.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
@@ -158,9 +156,6 @@ class Vault:
         The order is that of the sealed tree: neither sorted, nor directories before what is in
         them. Memory stays the same however many there are. A push or pull before the end makes the
         iterator raise RuntimeError, as a dict that changes does.
-
-        Raises:
-            Diverged: Several devices have the last word on something, which this version does not show.
         """
         return self._list(self._open_parts().state)
 
@@ -183,17 +178,18 @@ class Vault:
             StoreUnavailable, StoreRefused, CredentialsRefused: While reading: the store.
         """
         parts, wanted = self._open_parts(), os.fsencode(path)
-        stands = listing.find(parts.state, wanted, number_of=parts.cipher.directory_number)
-        if stands is None or not isinstance(stands.content, FileContent):
+        found = listing.find(parts.state, wanted)
+        content = found[1].content if found is not None else None
+        if not isinstance(content, FileContent):
             name = wanted.decode(errors="backslashreplace")
             raise UsageError(
                 f"{name} is not a file of the vault",
                 why="a directory or symlink stands there"
-                if stands is not None
+                if found is not None
                 else "nothing stands there; paths are relative to the folder",
                 fix="e2esync pull",
             )
-        stream = _ContentStream(self._chunks(parts, stands.content))
+        stream = _ContentStream(self._chunks(parts, content))
         self._streams.add(stream)
         return io.BufferedReader(stream, BUFFER)
 

@@ -16,14 +16,13 @@ from e2esync.adapters.state import Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.download import Downloader
 from e2esync.engine.guard import guard
-from e2esync.engine.local import failure
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
-from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
+from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Places
-from e2esync.engine.plan import Due, look_up, step_of
-from e2esync.engine.vault import Summary, SyncedFolder
+from e2esync.engine.plan import Due, due_things, look_up, settle, settle_all, step_of, things
+from e2esync.engine.vault import Summary, SyncedFolder, failure
 from e2esync.errors import DiskFull
-from e2esync.tree.keys import Kind, kind_of
+from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.values import FileContent
 
 SLACK = 64 << 20  # bytes that stay free on the disk
@@ -40,11 +39,12 @@ def apply(vault: SyncedFolder, summary: Summary) -> None:
     """
     with vault.state.transaction():
         _Applier(vault, summary).run()
+        summary.conflicts = vault.state.count_beside()
 
 
 @dataclass
 class _Plan:
-    """Nodes by what has to happen. Contents that nothing waits for stand in the state's steps instead."""
+    """Things by what has to happen. Contents that nothing waits for stand in the state's steps instead."""
 
     gone: list[bytes] = field(default_factory=list)  # files and links
     gone_directories: list[bytes] = field(default_factory=list)
@@ -93,18 +93,19 @@ class _Applier:
         self._state.clear_steps()
         contents: list[Due] = []
         for node in list(self._state.due()):
-            due = look_up(self._state, node)
-            if due.is_nothing:
+            found = things(self._state, node)
+            if all(due.is_nothing for due in found):
                 self._state.remove_due([node])
-            elif self._is_clear(due):
-                self._add(due, contents)
+            for due in found:
+                if not due.is_nothing and self._is_clear(due):
+                    self._add(due, contents)
             if len(contents) >= BATCH:
                 self._add_steps(contents)
                 contents = []
         self._add_steps(contents)
 
     def _is_clear(self, due: Due) -> bool:
-        """Return whether a node can do what is due, as far as it can be seen from itself."""
+        """Return whether a thing can do what is due, as far as it can be seen from itself."""
         sight = Sight.DONE
 
         def look() -> None:
@@ -112,10 +113,10 @@ class _Applier:
             sight = self._looker.look(due)
 
         if not self._guarded(self._path_of(due), look):
-            self._plan.in_the_way.add(due.node)
+            self._plan.in_the_way.add(due.thing)
             return False
         if sight is Sight.WAITS:
-            self._plan.waiting.append(due.node)
+            self._plan.waiting.append(due.thing)
         if sight is Sight.DONE and due.is_gone and not due.is_directory:
             self._forget(due)
         return sight is not Sight.DONE or (due.is_gone and due.is_directory)
@@ -123,22 +124,22 @@ class _Applier:
     def _forget(self, due: Due) -> None:
         """Note that what had to go is not there."""
         self._state.drop_rows([due.row] if due.row is not None else [])
-        self._state.remove_due([due.node])
+        settle(self._state, due)
 
     def _add(self, due: Due, contents: list[Due]) -> None:
-        """Add a node to what has to happen."""
+        """Add a thing to what has to happen."""
         plan = self._plan
         if due.is_gone:
-            (plan.gone_directories if due.is_directory else plan.gone).append(due.node)
+            (plan.gone_directories if due.is_directory else plan.gone).append(due.thing)
         elif due.is_directory:
             if due.row is None or due.is_moved:
-                plan.directories.append(due.node)
+                plan.directories.append(due.thing)
         else:
             plan.replaced += due.row is not None and due.is_changed
             if due.is_moved:
-                plan.moves.append(due.node)
-            if due.is_changed and (due.is_moved or due.node in plan.waiting[-1:]):
-                plan.later.append(due.node)
+                plan.moves.append(due.thing)
+            if due.is_changed and (due.is_moved or due.thing in plan.waiting[-1:]):
+                plan.later.append(due.thing)
             elif due.is_changed:
                 contents.append(due)
 
@@ -149,11 +150,11 @@ class _Applier:
         """List what cannot be done for what stands in the way, and plan the contents that can come."""
         plan = self._plan
         stays = Stays(self._vault, plan.in_the_way)
-        for node, reason in stays.find([*plan.waiting, *plan.moves], plan.directories):
-            self._summary.skipped.append(failure(self._path_of(look_up(self._state, node)), reason))
-        for nodes in (plan.gone, plan.gone_directories, plan.directories, plan.moves, plan.later):
-            nodes[:] = [node for node in nodes if node not in stays]
-        self._add_steps([look_up(self._state, node) for node in plan.later])
+        for thing, reason in stays.find([*plan.waiting, *plan.moves], plan.directories):
+            self._summary.skipped.append(failure(self._path_of(look_up(self._state, thing)), reason))
+        for planned in (plan.gone, plan.gone_directories, plan.directories, plan.moves, plan.later):
+            planned[:] = [thing for thing in planned if thing not in stays]
+        self._add_steps([look_up(self._state, thing) for thing in plan.later])
         for parent in list(self._state.parents_of_steps()):
             if not stays.can_reach(parent):
                 for step in self._state.drop_steps_below(parent):
@@ -179,10 +180,10 @@ class _Applier:
             done += step.size
             self._vault.progress("pull", done, total)
         for step in self._state.other_steps():
-            if kind_of(step.node) is Kind.SYMLINK:
-                self._staged[step.node] = self._folder.stage_link(step.digest, step.mtime)
+            if kind_of(node_of(step.thing)) is Kind.SYMLINK:
+                self._staged[step.thing] = self._folder.stage_link(step.digest, step.mtime)
                 continue
-            stands = look_up(self._state, step.node).shown
+            stands = look_up(self._state, step.thing).shown
             assert stands is not None
             assert isinstance(stands.content, FileContent)
             self._stage(step, downloader.whole(stands.content))
@@ -192,27 +193,32 @@ class _Applier:
     def _stage(self, step: Step, file: StagedFile) -> None:
         file.set_meta(step.mtime, step.mode)
         file.close()
-        self._staged[step.node] = file
+        self._staged[step.thing] = file
 
     # change
 
     def _change(self) -> None:
         plan = self._plan
-        for node in plan.gone:
-            self._remove(look_up(self._state, node))
+        for thing in plan.gone:
+            self._remove(look_up(self._state, thing))
         come = sorted(plan.directories, key=self._depth)
         go = sorted(plan.gone_directories, key=self._depth, reverse=True)
         Arranger(self._vault, self._summary, self._guarded).run([*come, *plan.moves, *go])
         self._places.forget()
         for step in self._state.steps():
             self._put_in_place(step)
-        for node in list(self._state.due()):
-            due = look_up(self._state, node)
-            if due.has_other_mode and not due.is_moved and not due.is_changed and node not in plan.in_the_way:
+        for due in due_things(self._state):
+            if (
+                due.has_other_mode
+                and not due.is_moved
+                and not due.is_changed
+                and due.thing not in plan.in_the_way
+            ):
                 self._set_mode(due)
+        settle_all(self._state, list(self._state.due()))
 
-    def _depth(self, node: bytes) -> int:
-        due = look_up(self._state, node)
+    def _depth(self, thing: bytes) -> int:
+        due = look_up(self._state, thing)
         if due.target is not None:
             return self._places.depth_in_tree(due.target[0])
         return self._path_of(due).count(b"/")
@@ -233,20 +239,21 @@ class _Applier:
 
     def _put_in_place(self, step: Step) -> None:
         place = (step.parent, step.name)
-        path, staged = self._places.path(place), self._staged.get(step.node)
-        row = next(iter(self._state.rows_of(step.node)), None)
+        path, staged = self._places.path(place), self._staged.get(step.thing)
+        due = look_up(self._state, step.thing)
+        row = due.row
         if staged is None or path is None or (row is not None and (row.parent, row.name) != place):
             return  # what it was to stand in, or its own move, was listed
 
         def put() -> None:
             expected = fingerprint(row) if row is not None and self._folder.stat(path) is not None else None
             seen = self._folder.replace(staged, path, expected)
-            del self._staged[step.node]
+            del self._staged[step.thing]
             self._summary.downloaded_files += 1
             self._state.put_rows(
-                [self._disk.row(place, step.node, seen, path, shown=step.shown, digest=step.digest)]
+                [self._disk.row(place, due.node, seen, path, Shows(step.shown, step.is_first, step.digest))]
             )
-            self._state.remove_due([step.node])
+            settle(self._state, due)
 
         self._guarded(path, put)
 
@@ -261,7 +268,7 @@ class _Applier:
                 here = self._folder.set_mode(path, stands.mode, fingerprint(row))
             if here is not None and here.mode != row.mode:
                 self._state.put_rows([seen_at(row, (row.parent, row.name), here)])
-            self._state.remove_due([due.node])
+            settle(self._state, due)
 
         self._guarded(path, set_mode)
 

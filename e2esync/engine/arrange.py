@@ -14,7 +14,7 @@ from e2esync.adapters.state import DiskRow
 from e2esync.engine.look import IN_THE_WAY
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
-from e2esync.engine.plan import Due, look_up
+from e2esync.engine.plan import Due, look_up, of_row, settle
 from e2esync.engine.scan import PARKED
 from e2esync.engine.stock import note_shown, parked_name
 from e2esync.engine.vault import Summary, SyncedFolder
@@ -26,7 +26,7 @@ Guarded = Callable[[bytes, Callable[[], object]], bool]  # path, act: whether no
 
 
 class Arranger:
-    """Works on a list of nodes until each has its place, or cannot have it."""
+    """Works on a list of things until each has its place, or cannot have it."""
 
     def __init__(self, vault: SyncedFolder, summary: Summary, guarded: Guarded) -> None:
         self._vault, self._state, self._folder = vault, vault.state, vault.folder
@@ -34,25 +34,25 @@ class Arranger:
         self._places, self._disk = Places(vault.state), OnDisk(vault)
         self._pending: set[bytes] = set()
 
-    def run(self, nodes: list[bytes]) -> None:
-        """Arrange these nodes, in this order where there is a choice."""
-        self._pending = set(nodes)
-        while nodes:
+    def run(self, things: list[bytes]) -> None:
+        """Arrange these things, in this order where there is a choice."""
+        self._pending = set(things)
+        while things:
             waiting = []
-            for node in nodes:
-                if self._arrange(node):
-                    self._pending.remove(node)
+            for thing in things:
+                if self._arrange(thing):
+                    self._pending.remove(thing)
                 else:
-                    waiting.append(node)
-            if len(waiting) == len(nodes) and not any(self._park(node) for node in waiting):
-                for node in waiting:
-                    self._give_up(node)
+                    waiting.append(thing)
+            if len(waiting) == len(things) and not any(self._park(thing) for thing in waiting):
+                for thing in waiting:
+                    self._give_up(thing)
                 return
-            nodes = waiting
+            things = waiting
 
-    def _arrange(self, node: bytes) -> bool:
+    def _arrange(self, thing: bytes) -> bool:
         """Do one thing; return False if it has to wait for another."""
-        due = look_up(self._state, node)
+        due = look_up(self._state, thing)
         if due.row is not None and due.is_gone:
             return self._remove_directory(due, due.row)
         if due.row is not None and not due.is_moved:
@@ -98,7 +98,7 @@ class Arranger:
             if path is not None and self._disk.is_thing(row, self._folder.stat(path), path):
                 self._folder.remove_directory(path)
             self._state.drop_rows([row])
-            self._state.remove_due([due.node])
+            settle(self._state, due)
 
         self._guarded(path or row.name, remove)
         self._places.forget()
@@ -112,11 +112,8 @@ class Arranger:
             if self._guarded(old, lambda: self._rename(due, row, old, new)):
                 self._arrived(due)
             return True
-        if (
-            there.node not in self._pending
-            or look_up(self._state, there.node).shown is None
-            or _is_inside(old, new)
-        ):
+        other = of_row(self._state, there)
+        if other.thing not in self._pending or other.shown is None or _is_inside(old, new):
             return False
         if self._guarded(old, lambda: self._exchange(due, row, there, (old, new))):
             self._arrived(due)
@@ -143,26 +140,27 @@ class Arranger:
     def _arrived(self, due: Due) -> None:
         self._summary.moved += 1
         if not due.is_changed and not due.has_other_mode:
-            self._state.remove_due([due.node])
+            settle(self._state, due)
 
-    def _park(self, node: bytes) -> bool:
+    def _park(self, thing: bytes) -> bool:
         """Take a thing out of the way; if a crash leaves it there, the next run finds it by that name."""
-        row = look_up(self._state, node).row
-        if row is None or row.name.startswith(PARKED) or not look_up(self._state, node).is_moved:
+        due = look_up(self._state, thing)
+        row = due.row
+        if row is None or row.name.startswith(PARKED) or not due.is_moved:
             return False
         old = self._places.path((row.parent, row.name))
         if old is None:
             return False
-        name = parked_name(self._vault, node)
+        name = parked_name(self._vault, thing)
         try:
             self._note(row, (ROOT, name), self._folder.move(old, name, fingerprint(row)))
         except (ChangedLocally, CannotWrite):
             return False
         return True
 
-    def _give_up(self, node: bytes) -> None:
+    def _give_up(self, thing: bytes) -> None:
         """List what nothing makes way for."""
-        due = look_up(self._state, node)
+        due = look_up(self._state, thing)
         place = due.place or due.target
         path = self._places.path(place) if place is not None else None
         if due.is_gone:

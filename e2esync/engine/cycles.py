@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from e2esync.adapters.state import FolderState
-from e2esync.format.cbor import decode
+from e2esync.engine.shown import entries_of
 from e2esync.merge.fold import fold, place_of
-from e2esync.tree.codec import decode_entries
-from e2esync.tree.keys import ROOT, Kind
+from e2esync.tree.keys import ROOT
 from e2esync.tree.values import Dot, Place
 
 
-def loosen(state: FolderState) -> None:
-    """Bring the places of directories into line with what was moved; those that come to stand elsewhere are due."""
+def loosen(state: FolderState) -> list[bytes]:
+    """Bring the places of directories into line with what was moved; return those that may stand elsewhere, as due."""
     before = state.loose()
     for node in before:
         place = _said(state, node)
@@ -24,6 +23,7 @@ def loosen(state: FolderState) -> None:
         state.put_moved(node, ROOT, name)
     state.set_loose(found)
     state.add_due({*before, *found})
+    return [*before, *found]
 
 
 def _one_of_each_cycle(state: FolderState) -> dict[bytes, bytes]:
@@ -48,11 +48,9 @@ def _one_of_each_cycle(state: FolderState) -> dict[bytes, bytes]:
 
 def _said(state: FolderState, node: bytes) -> Place | None:
     """Return where the tree says that a directory was put; None where it was born, or if it is gone."""
-    value = state.node(node)
-    if value is None:
-        return None
-    folded = fold(decode_entries(decode(value), Kind.DIRECTORY))
-    return place_of(node, folded) if folded.places else None
+    entries = entries_of(state, node)
+    folded = fold(entries) if entries else None
+    return place_of(node, folded) if folded is not None and folded.places else None
 
 
 def _dot(state: FolderState, node: bytes) -> Dot:

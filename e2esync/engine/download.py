@@ -47,12 +47,12 @@ class Downloader:
             for step in steps:
                 assert step.pack is not None
                 assert step.chunk is not None
-                waiting[step.node] = step
+                waiting[step.thing] = step
                 location = Location(step.pack, step.start or 0, step.length or 0, b"")
-                yield Want(step.node, Reference(0, step.chunk, step.size), location)
+                yield Want(step.thing, Reference(0, step.chunk, step.size), location)
 
         for want, sealed in read(self._vault, wants()):
-            step = waiting.pop(want.node)
+            step = waiting.pop(want.thing)
             chunk = self._open(unpack_key(step.key or b""), want.reference, sealed)
             if self._vault.cipher.content_hash(chunk) != step.digest:
                 raise BadObject("a file's content is not the one that was signed")

@@ -11,11 +11,9 @@ from e2esync.adapters.catalogue import Catalogue
 from e2esync.adapters.state import DiskRow, FolderState
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.crypto.recovery import safety_number
+from e2esync.engine.shown import digest_of, shown_of
 from e2esync.errors import UsageError
-from e2esync.format.cbor import decode
 from e2esync.format.members import Role
-from e2esync.merge.view import shown
-from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import FileContent
@@ -62,15 +60,14 @@ def inspect(path: bytes, *, state: FolderState, catalogue: Catalogue, membership
         UsageError: Nothing was published under this path.
     """
     row = find_row(state, path)
-    value = state.node(row.node) if row is not None else None
-    if row is None or value is None:
+    if row is None or state.node(row.node) is None:
         raise UsageError(
             f"{path.decode(errors='backslashreplace')} is not in the vault",
             why="it was not pushed yet, or the path is not one of this folder",
             fix="e2esync push",
         )
-    stands = shown(row.node, decode_entries(decode(value), Kind(row.kind)))
-    content = stands.content if stands is not None else None
+    shown = shown_of(state, row.node)
+    content = next((each.content for each in shown if digest_of(each.content) == row.hash), None)
     file = content if isinstance(content, FileContent) else None
     chunks = file.chunks if file else ()
     return FileReport(

@@ -6,22 +6,20 @@ not follow yet. A directory that was removed is not listed, but what lives on be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from e2esync.adapters.state import FolderState
-from e2esync.engine.life import shown_here
 from e2esync.engine.places import MAX_DEPTH, Places, join
+from e2esync.engine.shown import Shown, shown_at, shown_of
 from e2esync.errors import BadObject
-from e2esync.merge.view import Shown
-from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
+from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.pages import Item
 from e2esync.tree.values import FileContent, SymlinkContent
 
 BATCH = 1000  # nodes read at once: no cursor stays open while the caller works with them
 REMEMBERED = 10_000  # directories whose paths are kept
-_LAST_N = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +40,25 @@ def entries(state: FolderState) -> Iterator[Entry]:
     Memory does not grow with the tree. The state must not change before the end.
 
     Raises:
-        Diverged: Several devices have the last word on something.
         BadObject: The tree does not hang together.
     """
     paths = _TreePaths(state)
     for key, _ in _nodes(state):
-        stands = shown_here(state, key)
-        if stands is not None:
-            yield _entry(join(paths.directory(stands.parent), stands.name), kind_of(key), stands)
+        for shown in shown_of(state, key):
+            yield _entry(join(paths.directory(shown.parent), shown.name), kind_of(key), shown)
 
 
-def find(state: FolderState, path: bytes, *, number_of: Callable[[bytes], bytes]) -> Shown | None:
-    """Return what the tree shows at a path; `number_of` gives the number of a directory's node.
-
-    Several nodes may stand in one place: directories go before files, then birthplace decides.
-
-    Raises:
-        Diverged: Several devices have the last word on it.
-    """
+def find(state: FolderState, path: bytes) -> tuple[bytes, Shown] | None:
+    """Return which node the tree shows at a path, and what of it."""
     *directories, last = path.split(b"/")
-    parents = [ROOT]
+    parent = ROOT
     for name in directories:
-        parents = [
-            number_of(key)
-            for parent in parents
-            for key in _nodes_at(state, parent, name)
-            if kind_of(key) is Kind.DIRECTORY
-        ]
-    living = [
-        (kind_of(key), key, stands) for parent in parents for key, stands in living_at(state, parent, last)
-    ]
-    return min(living, key=lambda one: one[:2])[2] if living else None
-
-
-def living_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[tuple[bytes, Shown]]:
-    """Yield the nodes that the tree shows at a place, with what they show."""
-    for key in list(_nodes_at(state, parent, name)):
-        stands = shown_here(state, key)
-        if stands is not None:
-            yield key, stands
+        found = shown_at(state, parent, name)
+        number = state.directory_number(found[0]) if found is not None else None
+        if number is None:
+            return None
+        parent = number
+    return shown_at(state, parent, last)
 
 
 def _nodes(state: FolderState) -> Iterator[Item]:
@@ -88,19 +66,6 @@ def _nodes(state: FolderState) -> Iterator[Item]:
     while batch := list(islice(state.items(0, after=after), BATCH)):
         yield from batch
         after = batch[-1][0]
-
-
-def _nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[bytes]:
-    """Yield the nodes that were born or moved to a place and still stand there, directories that are gone too."""
-    last = node_key(parent, name, Kind.SYMLINK, _LAST_N)
-    found = dict(state.items(0, after=parent + name + b"\x00", last=last))
-    for key in state.moved_to(parent, name):
-        value = state.node(key)
-        if value is not None:
-            found[key] = value
-    for key in found:
-        if state.stand(key) == (parent, name):
-            yield key
 
 
 def _entry(path: bytes, kind: Kind, stands: Shown) -> Entry:

@@ -1,7 +1,7 @@
-"""Whether a node that is due can get its place and content here, or something of the user's is in the way.
+"""Whether what is due can get its place and content here, or something of the user's is in the way.
 
 A local file that is not what was last seen is never moved, overwritten or removed. Where another
-thing of ours stands that has to leave, the node waits for it; whoever waits for what stays, stays.
+thing of ours stands that has to leave, it waits for that; whoever waits for what stays, stays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from e2esync.adapters.files import ChangedLocally, Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow
 from e2esync.engine.ondisk import OnDisk
 from e2esync.engine.places import MAX_DEPTH, Place, Places
-from e2esync.engine.plan import Due, look_up
+from e2esync.engine.plan import Due, look_up, of_row
 from e2esync.engine.stock import note_shown
 from e2esync.engine.vault import SyncedFolder
 from e2esync.tree.keys import ROOT, Kind
@@ -32,7 +32,7 @@ class Sight(Enum):
 
 
 class Looker:
-    """Looks at one node after another; notes at once what the disk shows already."""
+    """Looks at one thing after another; notes at once what the disk shows already."""
 
     def __init__(self, vault: SyncedFolder) -> None:
         self._vault, self._state, self._folder = vault, vault.state, vault.folder
@@ -93,7 +93,7 @@ class Looker:
         path = self._places.path(target)
         here = self._folder.stat(path) if path is not None else None
         there = self._state.row_at(*target)
-        if there is not None and there.node != due.node:
+        if there is not None:
             if not self._state.is_due(there.node):
                 raise ChangedLocally(path or target[1], IN_THE_WAY)
             return Sight.WAITS  # whether that leaves, is seen once all is known
@@ -113,7 +113,7 @@ class Looker:
 
 
 class Stays:
-    """Which nodes cannot do what is due: found by following who waits for whom, until nothing changes."""
+    """Which things cannot do what is due: found by following who waits for whom, until nothing changes."""
 
     def __init__(self, vault: SyncedFolder, changed_here: Iterable[bytes]) -> None:
         self._state, self._folder = vault.state, vault.folder
@@ -122,32 +122,32 @@ class Stays:
         self._stay = set(changed_here)
         self._reached: set[bytes] = {ROOT}  # numbers of directories that are here, or will be
 
-    def __contains__(self, node: bytes) -> bool:
-        return node in self._stay
+    def __contains__(self, thing: bytes) -> bool:
+        return thing in self._stay
 
     def find(self, waiting: Iterable[bytes], directories: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
-        """Yield the nodes that stay and why: of those that wait for a place, and of directories that come or move."""
-        nodes = list(dict.fromkeys([*waiting, *directories]))
+        """Yield the things that stay and why: of those that wait for a place, and of directories that come or move."""
+        things = list(dict.fromkeys([*waiting, *directories]))
         while True:
             left = []
-            for node in nodes:
-                reason = self._reason(look_up(self._state, node))
+            for thing in things:
+                reason = self._reason(look_up(self._state, thing))
                 if reason:
-                    self._stay.add(node)
+                    self._stay.add(thing)
                     self._reached = {ROOT}
-                    yield node, reason
+                    yield thing, reason
                 else:
-                    left.append(node)
-            if len(left) == len(nodes):
+                    left.append(thing)
+            if len(left) == len(things):
                 return
-            nodes = left
+            things = left
 
     def _reason(self, due: Due) -> str:
         target = due.target
         if target is None:
             return ""
         there = self._state.row_at(*target)
-        if there is not None and there.node != due.node and not self._leaves(there):
+        if there is not None and (there.parent, there.name) != due.place and not self._leaves(there):
             return IN_THE_WAY
         if not self.can_reach(target[0]):
             return NO_DIRECTORY
@@ -157,9 +157,9 @@ class Stays:
 
     def _leaves(self, row: DiskRow) -> bool:
         """Return whether the thing of a row is to leave its place, and can."""
-        if row.node in self._stay or not self._state.is_due(row.node):
+        due = of_row(self._state, row)
+        if due.thing in self._stay or not self._state.is_due(row.node):
             return False
-        due = look_up(self._state, row.node)
         if due.shown is not None:
             return due.is_moved
         return row.kind != Kind.DIRECTORY or self._gets_empty(row)
@@ -206,6 +206,8 @@ class Stays:
         if number == ROOT:
             return None
         row = self._state.directory_row(number)
-        if row is not None and (row.node in self._stay or not self._state.is_due(row.node)):
+        if row is not None and (
+            of_row(self._state, row).thing in self._stay or not self._state.is_due(row.node)
+        ):
             return row.parent, row.name
         return self._places.in_tree(number)

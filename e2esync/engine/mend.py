@@ -21,32 +21,31 @@ from itertools import islice
 
 from e2esync.adapters.catalogue import LISTED
 from e2esync.adapters.files import Unreadable
-from e2esync.adapters.state import Found
 from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import note_look
 from e2esync.engine.fetch import load_indexes, read_heads
 from e2esync.engine.joined import load_seen
-from e2esync.engine.local import LocalWriter, failure
 from e2esync.engine.own import Listed
 from e2esync.engine.ownindex import own_index
 from e2esync.engine.places import Places
 from e2esync.engine.publish import Relisted, publish_snapshot, publish_tree, put_pending_head
-from e2esync.engine.scan import KINDS, Scan, row_path
+from e2esync.engine.reading import ChangedWhileRead, Reader
+from e2esync.engine.scan import row_path
+from e2esync.engine.shown import decoded, digest_of, dots_bytes, encoded, entries_of
 from e2esync.engine.sweep import settle
 from e2esync.engine.upload import Uploader
-from e2esync.engine.vault import Summary, SyncedFolder
+from e2esync.engine.vault import Summary, SyncedFolder, failure
 from e2esync.errors import IntegrityError
 from e2esync.format import names
-from e2esync.format.cbor import decode
-from e2esync.merge.fold import fold, place_of
+from e2esync.merge.fold import fold
+from e2esync.merge.restate import Meant, restate
 from e2esync.merge.write import Writer
 from e2esync.model.store import ObjectInfo
-from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import Kind, kind_of
 from e2esync.tree.pages import Root
-from e2esync.tree.values import Content, Entry, FileContent
+from e2esync.tree.values import Content, FileContent
 
 Named = dict[bytes, set[bytes]]
 """The packs that each live index of our own names."""
@@ -125,12 +124,9 @@ def _publish_anew(
         own = ownhead.load(vault.state)
         live = tuple(index for index in own.indexes if index.id not in relisted.indexes)
         ownhead.save(vault.state, replace(own, indexes=live))
-        vault.state.clear_found()
-        vault.state.add_found(_to_read(vault, summary))
         with Uploader(vault) as uploader:
             writer = Writer(vault.device.id, own.sequence + 1)
-            local = LocalWriter(vault, writer, ContentStore(vault.cipher, uploader), summary, anew=True)
-            local.write(Scan())
+            _seal_anew(vault, Reader(vault, ContentStore(vault.cipher, uploader)), writer, summary)
             root = _whole_tree(vault, uploader)
             if any(uploader.known(content) is None for content in contents):
                 summary.failed.append(failure(b".", LOST_BEFORE))
@@ -164,30 +160,55 @@ def _give_up(vault: SyncedFolder, relisted: Relisted, lost: set[bytes]) -> list[
     return contents
 
 
-def _to_read(vault: SyncedFolder, summary: Summary) -> Iterator[Found]:
-    """Yield the files of which a part is nowhere; those that are not on the disk have failed."""
+def _seal_anew(vault: SyncedFolder, reader: Reader, writer: Writer, summary: Summary) -> None:
+    """Store the files again of which a part is nowhere; those that are not on the disk as they were have failed."""
     places = Places(vault.state)
-    for num, (key, entries) in enumerate(_incomplete(vault), 1):
+    for key in list(_incomplete(vault)):
+        entries = entries_of(vault.state, key)
+        now = fold(entries)
         try:
-            found = _on_disk(vault, num, key)
-            reason = LOST
-        except Unreadable as unreadable:
-            found, reason = None, unreadable.reason
-        if found is not None:
-            yield found
-        else:
-            summary.failed.append(failure(places.path_in_tree(place_of(key, fold(entries))[1:]), reason))
+            contents = [_anew(vault, reader, writer, key, content) for content in sorted(now.contents)]
+        except (Unreadable, ChangedWhileRead) as error:
+            path = places.path_in_tree(vault.state.stand(key))
+            summary.failed.append(failure(path, error.reason))
+            continue
+        meant = Meant(now.places, frozenset(contents), now.attributes)
+        value = encoded(restate(key, entries, meant, writer))
+        assert value is not None
+        vault.state.put_nodes([(key, value)])
+        summary.uploaded_files += 1
 
 
-def _incomplete(vault: SyncedFolder) -> Iterator[tuple[bytes, tuple[Entry, ...]]]:
-    """Yield the files of the tree of which a chunk, or a page of the list of these, is nowhere."""
+def _anew(vault: SyncedFolder, reader: Reader, writer: Writer, key: bytes, content: Content) -> Content:
+    """Return a content as it is, or stored again from a file that has it.
+
+    Raises:
+        ChangedWhileRead: No file has it.
+        Unreadable: It is not known whether the file has it.
+    """
+    if _is_complete(vault, BlobReader(vault), content):
+        return content
+    digest = digest_of(content)
+    for row in vault.state.rows_of(key):
+        path = row_path(vault.state, row) if row.hash == digest else None
+        if path is None or vault.folder.stat(path) is None:
+            continue
+        read = reader.store(path, row.size, [])
+        if read.value == digest:
+            new = reader.content(read, writer.dot(), row.mtime)
+            vault.state.put_rows([row._replace(shown=dots_bytes([new.dot]))])
+            return new
+    raise ChangedWhileRead(b"", LOST)
+
+
+def _incomplete(vault: SyncedFolder) -> Iterator[bytes]:
+    """Yield the keys of the files of the tree of which a chunk, or a page of the list of these, is nowhere."""
     reader = BlobReader(vault)
     for key, value in vault.state.items(0):
         if kind_of(key) is Kind.FILE:
-            entries = decode_entries(decode(value), Kind.FILE)
-            contents = (content for entry in entries for content in entry.contents)
+            contents = (content for entry in decoded(key, value) for content in entry.contents)
             if not all(_is_complete(vault, reader, content) for content in contents):
-                yield key, entries
+                yield key
 
 
 def _is_complete(vault: SyncedFolder, reader: BlobReader, content: Content) -> bool:
@@ -197,13 +218,3 @@ def _is_complete(vault: SyncedFolder, reader: BlobReader, content: Content) -> b
         return all(vault.catalogue.is_placed(reference.id) for reference in reader.iterate(content))
     except IntegrityError:
         return False
-
-
-def _on_disk(vault: SyncedFolder, num: int, key: bytes) -> Found | None:
-    """Return a file as a scan would have found it; None if it is not on this disk."""
-    rows = [] if vault.state.is_due(key) else vault.state.rows_of(key)
-    path = row_path(vault.state, rows[0]) if rows else None
-    fingerprint = vault.folder.stat(path) if path is not None else None
-    if path is None or fingerprint is None or KINDS.get(fingerprint.kind) is not Kind.FILE:
-        return None
-    return Found(num, None, rows[0].parent, path, Kind.FILE, *fingerprint[1:], None, None)

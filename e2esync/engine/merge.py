@@ -9,25 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from e2esync.adapters.state import Incoming
 from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.check import check_hangs, check_value
-from e2esync.engine.cycles import loosen
 from e2esync.engine.joined import load_context, save_context
-from e2esync.engine.life import removed_above, shown_here
-from e2esync.engine.listing import living_at
 from e2esync.engine.places import Places
+from e2esync.engine.shown import decoded, encoded
+from e2esync.engine.takeover import incoming, take_over
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import BadObject
-from e2esync.format.cbor import decode, encode
-from e2esync.merge.fold import fold, place_of
-from e2esync.merge.join import NO_ENTRIES, Entries, join_entries
+from e2esync.format.cbor import encode
+from e2esync.merge.join import NO_ENTRIES, join_entries
 from e2esync.merge.vector import Vector
-from e2esync.merge.view import diverged
-from e2esync.tree.codec import decode_entries, encode_entries
 from e2esync.tree.compare import compare
-from e2esync.tree.keys import Kind, kind_of
 from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Page, Root, update
 from e2esync.vault.cipher import BlobKind
@@ -52,7 +46,6 @@ def join(vault: SyncedFolder, head: Head) -> int:
         count = _join_staged(vault, seen, covered)
         _take_over(vault, None, is_joined=True)
         vault.state.drop_old_unsaid()
-        _check_is_plain(vault)
     else:
         _take_over(vault, root)
     _cover(vault, head)
@@ -85,7 +78,7 @@ def _stage(vault: SyncedFolder, root: Root | None, covered: Vector) -> int:
     for key, value in compare(vault.state, root, get=BlobReader(vault).tree_page):
         count += 1
         entries = frozenset(check_value(key, value, covered)) if value is not None else NO_ENTRIES
-        batch.append(_incoming(vault, key, value, entries))
+        batch.append(incoming(vault, key, entries, value))
         if len(batch) >= BATCH:
             vault.state.add_incoming(batch)
             batch = []
@@ -94,38 +87,14 @@ def _stage(vault: SyncedFolder, root: Root | None, covered: Vector) -> int:
     return count
 
 
-def _incoming(vault: SyncedFolder, key: bytes, value: bytes | None, entries: Entries) -> Incoming:
-    if value is None:
-        return Incoming(key, None, None, None, None)
-    number = vault.cipher.directory_number(key) if kind_of(key) is Kind.DIRECTORY else None
-    folded = fold(entries)
-    _, parent, name = place_of(key, folded)
-    return Incoming(key, value, number, parent, name if folded.places else None)
-
-
 def _take_over(vault: SyncedFolder, root: Root | None, *, is_joined: bool = False) -> None:
     """Make the tree at hand what was put aside, checked in what shows only of a whole tree."""
     state = vault.state
-    parents = state.incoming_parents()
-    state.apply_incoming(ownhead.load(state).sequence + 1)
-    loosen(state)
-    state.add_due(removed_above(state, parents))  # by what came into them or left them, they may come or go
+    take_over(vault)
     _check_places(vault)
     emit = partial(_put_aside if is_joined else _page_id, vault)
     if update(state, state.incoming_keys(), draw=vault.cipher.draw, emit=emit) != root and not is_joined:
         raise BadObject("the pages of the tree are not cut as they should be")
-
-
-def _check_is_plain(vault: SyncedFolder) -> None:
-    """Refuse what would have to be shown beside something else.
-
-    Raises:
-        Diverged: There is such a thing.
-    """
-    for key in list(vault.state.incoming_keys()):
-        stands = shown_here(vault.state, key)
-        if stands is not None and len(list(living_at(vault.state, stands.parent, stands.name))) > 1:
-            raise diverged()
 
 
 def _check_places(vault: SyncedFolder) -> None:
@@ -156,10 +125,10 @@ def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> int:
         joined = []
         for key, theirs in batch:
             ours = vault.state.node(key)
-            mine = _entries(key, ours)
-            entries = join_entries(mine, seen, _entries(key, theirs), covered)
+            mine = decoded(key, ours)
+            entries = join_entries(mine, seen, decoded(key, theirs), covered)
             if entries != mine:
-                joined.append(_incoming(vault, key, _value(entries), entries))
+                joined.append(incoming(vault, key, entries, encoded(entries)))
         vault.state.replace_incoming([key for key, _ in batch], joined)
         count += len(joined)
     return count
@@ -170,11 +139,3 @@ def _batches(vault: SyncedFolder) -> Iterator[list[tuple[bytes, bytes | None]]]:
     while batch := vault.state.incoming_after(after, BATCH):
         yield batch
         after = batch[-1][0]
-
-
-def _entries(key: bytes, value: bytes | None) -> Entries:
-    return frozenset(decode_entries(decode(value), kind_of(key))) if value is not None else NO_ENTRIES
-
-
-def _value(entries: Entries) -> bytes | None:
-    return encode(encode_entries(tuple(entries))) if entries else None

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from e2esync.adapters.files import Fingerprint
 from e2esync.adapters.state import DiskRow
-from e2esync.engine.local import LETTERS
-from e2esync.engine.scan import GRAIN_NS, is_unchanged
+from e2esync.engine.scan import GRAIN_NS, LETTERS, is_unchanged
+from e2esync.engine.shown import Shown
 from e2esync.engine.vault import SyncedFolder
-from e2esync.merge.view import Shown
 from e2esync.tree.keys import Kind, kind_of
 from e2esync.tree.values import Content, FileContent, SymlinkContent
 
 _BLOCK = 1 << 20  # bytes
+
+
+class Shows(NamedTuple):
+    """What a thing on the disk shows, as its row keeps it."""
+
+    dots: bytes
+    is_first: bool  # of the contents of its node
+    digest: bytes  # content hash of a file, target of a symlink
 
 
 class OnDisk:
@@ -84,9 +93,7 @@ class OnDisk:
         node: bytes,
         seen: Fingerprint,
         path: bytes,
-        *,
-        shown: bytes,
-        digest: bytes,
+        shows: Shows,
     ) -> DiskRow:
         """Return the row of a thing that stands at a place with this path, as seen there just now."""
         is_directory = seen.kind == "d"
@@ -98,8 +105,9 @@ class OnDisk:
             self._folder.birth_ns(path) if is_directory else None,
             # Its time is set to that of its author: a later write shows, however soon it comes.
             max(self._vault.clock.now_ns(), seen.ctime_ns + GRAIN_NS + 1),
-            shown,
-            digest,
+            shows.dots,
+            shows.is_first,
+            shows.digest,
             self._vault.cipher.directory_number(node) if is_directory else None,
         )
 

@@ -63,7 +63,10 @@ class Places:
     def in_tree(self, number: bytes) -> Place | None:
         """Return where the tree has a directory; None if it has none of this number."""
         node = self._state.directory_node(number)
-        return self._state.stand(node) if node is not None and self._state.node(node) is not None else None
+        if node is None or self._state.node(node) is None:
+            return None
+        crowded = self._state.crowd_of(node)
+        return (crowded[0].parent, crowded[0].name) if crowded else self._state.stand(node)
 
     def depth_in_tree(self, number: bytes) -> int:
         """Return how many directories of the tree stand above what is in this one.

@@ -1,4 +1,6 @@
-"""What has to happen on the disk for a node whose disk side is due: a decision for each, nothing done.
+"""What has to happen on the disk for what is due there: a decision for each thing, nothing done.
+
+A thing is one content of one node; nearly always a node is one thing.
 
 What the later steps need of a content stands in a `Step`, which waits in the database and not in
 memory, since there may be very many.
@@ -6,16 +8,15 @@ memory, since there may be very many.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from e2esync.adapters.catalogue import Catalogue
 from e2esync.adapters.state import DiskRow, FolderState, Step
-from e2esync.engine.life import shown_here
-from e2esync.engine.local import dot_bytes
 from e2esync.engine.places import Place
+from e2esync.engine.shown import Shown, digest_of, dots_bytes, shown_of
 from e2esync.errors import MissingObject
-from e2esync.merge.view import Shown
-from e2esync.tree.keys import Kind, kind_of
+from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import FileContent, SymlinkContent, WrappedKey
 
@@ -23,12 +24,18 @@ HASH_SIZE = 32  # bytes of the name of an epoch
 
 
 class Due(NamedTuple):
-    """A node, what it has to show, and what it shows on this disk."""
+    """One content of a node, what it has to show, and what it shows on this disk."""
 
-    node: bytes
+    thing: bytes  # what names it: the key of the node, and what follows for all but its first content
     kind: Kind
     shown: Shown | None  # None: nothing
     row: DiskRow | None
+    is_alone: bool = True  # whether it is all that is shown, or has to be, of its node
+
+    @property
+    def node(self) -> bytes:
+        """Return the key of the node."""
+        return node_of(self.thing)
 
     @property
     def is_directory(self) -> bool:
@@ -65,7 +72,7 @@ class Due(NamedTuple):
     @property
     def is_changed(self) -> bool:
         """Return whether its content on this disk is another one, or none."""
-        return self.row is None or (not self.is_directory and digest_of(self.shown) != self.row.hash)
+        return self.row is None or (self.shown is not None and digest_of(self.shown.content) != self.row.hash)
 
     @property
     def has_other_mode(self) -> bool:
@@ -75,22 +82,62 @@ class Due(NamedTuple):
         )
 
 
-def digest_of(stands: Shown | None) -> bytes:
-    """Return what a row keeps as the hash of this content."""
-    match stands.content if stands is not None else None:
-        case FileContent() as content:
-            return content.hash
-        case SymlinkContent() as content:
-            return content.target
-        case _:
-            return b""
+def things(state: FolderState, node: bytes) -> list[Due]:
+    """Return what there is of a node, here and in the tree.
+
+    What stands on the disk shows the content that it has, else one that nothing else here has.
+    """
+    shown, rows = shown_of(state, node), state.rows_of(node)
+    kind, is_alone = kind_of(node), len(shown) <= 1 and len(rows) <= 1
+    rows.sort(key=lambda row: (row.hash, row.parent, row.name))
+    of_value = {digest_of(each.content): each for each in shown}
+    having: dict[bytes, DiskRow] = {}
+    left = []
+    for row in rows:
+        if row.hash in of_value and row.hash not in having:
+            having[row.hash] = row
+        else:
+            left.append(row)
+    found = []
+    for each in shown:
+        digest = digest_of(each.content)
+        here = having.get(digest) or (left.pop(0) if left else None)
+        found.append(Due(node if each.is_first else node + digest, kind, each, here, is_alone))
+    return found + [Due(_name_of_gone(node, row), kind, None, row, is_alone) for row in left]
 
 
-def look_up(state: FolderState, node: bytes) -> Due:
-    """Return what is due for a node."""
-    stands = shown_here(state, node)
-    rows = state.rows_of(node)
-    return Due(node, kind_of(node), stands, rows[0] if rows else None)
+def _name_of_gone(node: bytes, row: DiskRow) -> bytes:
+    return b"%b\x00%b%b" % (node, row.parent, row.name)
+
+
+def look_up(state: FolderState, thing: bytes) -> Due:
+    """Return what is due for a thing."""
+    node = node_of(thing)
+    found = (due for due in things(state, node) if due.thing == thing)
+    return next(found, Due(thing, kind_of(node), None, None))
+
+
+def of_row(state: FolderState, row: DiskRow) -> Due:
+    """Return what is due for what a row says is on the disk; of a row that is not noted any more, nothing."""
+    found = (due for due in things(state, row.node) if due.place == (row.parent, row.name))
+    return next(found, Due(_name_of_gone(row.node, row), kind_of(row.node), None, row))
+
+
+def due_things(state: FolderState) -> Iterator[Due]:
+    """Yield what there is of all nodes that are due; what is settled meanwhile may be missing."""
+    for node in list(state.due()):
+        yield from things(state, node)
+
+
+def settle(state: FolderState, due: Due) -> None:
+    """Note that disk and tree agree on a thing; where it is not alone, `settle_all` does when all of the node do."""
+    if due.is_alone:
+        state.remove_due([due.node])
+
+
+def settle_all(state: FolderState, nodes: Iterable[bytes]) -> None:
+    """Note on which of some nodes disk and tree agree."""
+    state.remove_due([node for node in nodes if all(due.is_nothing for due in things(state, node))])
 
 
 def step_of(due: Due, catalogue: Catalogue) -> Step:
@@ -103,12 +150,13 @@ def step_of(due: Due, catalogue: Catalogue) -> Step:
     assert stands is not None
     content = stands.content
     place = (
-        due.node,
+        due.thing,
         stands.parent,
         stands.name,
         stands.mode or 0,
-        dot_bytes(content.dot),
-        digest_of(stands),
+        dots_bytes(stands.dots),
+        stands.is_first,
+        digest_of(content),
     )
     if isinstance(content, SymlinkContent):
         return Step(*place, content.mtime, 0, None, None, None, None, None)

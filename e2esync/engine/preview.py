@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from e2esync.engine.places import Places
-from e2esync.engine.plan import look_up
+from e2esync.engine.plan import due_things
 from e2esync.engine.scan import Scan, below, row_path
 from e2esync.engine.vault import SyncedFolder
 from e2esync.tree.keys import Kind
@@ -39,8 +39,7 @@ def push_actions(vault: SyncedFolder, found: Scan) -> list[Action]:
 def pull_actions(vault: SyncedFolder) -> list[Action]:
     """Return what is due on the disk."""
     state, places, actions = vault.state, Places(vault.state), []
-    for node in list(state.due()):
-        due = look_up(state, node)
+    for due in due_things(state):
         here = places.path((due.row.parent, due.row.name)) if due.row is not None else None
         if due.shown is None:
             actions += [Action("delete-local", here)] if here is not None else []

@@ -22,7 +22,6 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
 
     Raises:
         IntegrityError: Something in the store fails verification; nothing was changed.
-        Diverged: Devices have written without seeing each other; nothing was changed.
         DiskFull: There is no room here; nothing was changed.
         SafetyStop: The folder is not the one that is synced here, or a guard stopped.
     """

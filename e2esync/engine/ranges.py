@@ -31,7 +31,7 @@ MOST = 1 << 16  # chunks of a range, where the same one is wanted again and agai
 class Want(NamedTuple):
     """A chunk that has to be read for a file."""
 
-    node: bytes
+    thing: bytes
     reference: Reference
     location: Location
 

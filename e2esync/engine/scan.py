@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from e2esync.adapters.files import Fingerprint, LocalFolder, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState, Found
@@ -21,6 +21,7 @@ LOOK_AGAIN = 1.0  # seconds until a missing path counts as deleted
 BATCH = 1000
 
 PARKED = b".e2esync-moving-"  # names in the root under which directories wait for their place
+LETTERS: dict[Kind, Literal["f", "d", "l"]] = {Kind.DIRECTORY: "d", Kind.FILE: "f", Kind.SYMLINK: "l"}
 KINDS = {"d": Kind.DIRECTORY, "f": Kind.FILE, "l": Kind.SYMLINK}
 
 
@@ -129,7 +130,7 @@ class _Scanner:
         """Return the row of the thing that was moved here. An inode alone is no witness."""
         for row in self._state.rows_with_inode(fingerprint.inode):
             place = (row.parent, row.name)
-            if row.kind != kind or place in self._result.claimed or self._state.is_due(row.node):
+            if row.kind != kind or place in self._result.claimed:
                 continue
             if not self._is_same(row, path, fingerprint):
                 continue
@@ -170,12 +171,9 @@ class _Scanner:
         return self._count
 
     def _look_again(self) -> None:
-        """Keep as gone only what is missing a second time, was not moved, and is not due."""
+        """Keep as gone only what is missing a second time, and was not moved."""
         gone = [
-            item
-            for item in self._result.gone
-            if (item.row.parent, item.row.name) not in self._result.claimed
-            and not self._state.is_due(item.row.node)
+            item for item in self._result.gone if (item.row.parent, item.row.name) not in self._result.claimed
         ]
         if gone or self._result.remade:
             self._clock.sleep(LOOK_AGAIN)

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from e2esync.adapters.files import Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState
-from e2esync.engine.local import dot_bytes
-from e2esync.engine.ondisk import OnDisk, seen_at
+from e2esync.engine.ondisk import OnDisk, Shows, seen_at
 from e2esync.engine.places import Place, Places
-from e2esync.engine.plan import Due, digest_of, look_up
+from e2esync.engine.plan import Due, due_things, look_up, of_row, settle
 from e2esync.engine.scan import PARKED, below
+from e2esync.engine.shown import digest_of, dots_bytes
 from e2esync.engine.vault import SyncedFolder
 from e2esync.tree.keys import ROOT
 
@@ -36,19 +36,19 @@ def take_stock(vault: SyncedFolder) -> None:
         noter = _Noter(vault)
         noter.forget_gone(due.gone)
         noter.note_directories(due.directories)
-        for node in due.contents:
-            noter.note(node)
+        for thing in due.contents:
+            noter.note(thing)
 
 
-def parked_name(vault: SyncedFolder, node: bytes) -> bytes:
+def parked_name(vault: SyncedFolder, thing: bytes) -> bytes:
     """Return the name, in the root, under which a thing waits for its place."""
-    return PARKED + vault.cipher.directory_number(node).hex().encode()
+    return PARKED + vault.cipher.directory_number(thing).hex().encode()
 
 
 class Moving(NamedTuple):
     """A thing that has to stand elsewhere."""
 
-    node: bytes
+    thing: bytes
     row: DiskRow
     target: Place
 
@@ -70,14 +70,13 @@ class _Due:
 
 def _sort(state: FolderState) -> _Due:
     found = _Due()
-    for node in list(state.due()):
-        due = look_up(state, node)
+    for due in due_things(state):
         if due.row is not None and due.is_gone and due.is_directory:
             found.gone.append(due.row)
         if due.row is not None and due.target is not None and due.is_moved:
-            found.moving.append(Moving(node, due.row, due.target))
+            found.moving.append(Moving(due.thing, due.row, due.target))
         if due.shown is not None and due.is_changed:
-            (found.directories if due.is_directory else found.contents).append(node)
+            (found.directories if due.is_directory else found.contents).append(due.thing)
     return found
 
 
@@ -92,9 +91,7 @@ class _Noter:
         """Drop the rows of directories that are not there, and of all in them that had to go with them."""
         for row in directories:
             if not self._is_there(row):
-                lost = [
-                    each for each in below(self._state, row) if look_up(self._state, each.node).shown is None
-                ]
+                lost = [each for each in below(self._state, row) if of_row(self._state, each).shown is None]
                 self._state.drop_rows(lost)
                 self._places.forget()
 
@@ -107,17 +104,17 @@ class _Noter:
         except Unreadable:
             return True  # unknown is not gone
 
-    def note_directories(self, nodes: list[bytes]) -> None:
+    def note_directories(self, things: list[bytes]) -> None:
         """Note new directories that are there, those nearer the root first."""
-        while nodes:
-            left = [node for node in nodes if not self.note(node)]
-            if len(left) == len(nodes):
+        while things:
+            left = [thing for thing in things if not self.note(thing)]
+            if len(left) == len(things):
                 return
-            nodes = left
+            things = left
 
-    def note(self, node: bytes) -> bool:
-        """Put the row of a node that shows what it has to, where it has to; return whether it does."""
-        due = look_up(self._state, node)
+    def note(self, thing: bytes) -> bool:
+        """Put the row of a thing that shows what it has to, where it has to; return whether it does."""
+        due = look_up(self._state, thing)
         target, stands = due.target, due.shown
         if (
             target is None
@@ -127,7 +124,9 @@ class _Noter:
             return False
         path = self._places.path(target)
         there = self._state.row_at(*target)
-        if path is None or (there is not None and there.node != node and not self._had_to_go(there)):
+        if path is None or (
+            there is not None and (there.parent, there.name) != due.place and not self._had_to_go(there)
+        ):
             return False
         try:
             here = self._vault.folder.stat(path)
@@ -142,22 +141,21 @@ class _Noter:
 
     def _had_to_go(self, row: DiskRow) -> bool:
         """Return whether a file had to go, and is not there: another thing has its place."""
-        due = look_up(self._state, row.node)
+        due = of_row(self._state, row)
         return self._state.is_due(row.node) and due.is_gone and row.number is None and not self._is_there(row)
 
 
 def note_shown(vault: SyncedFolder, due: Due, seen: Fingerprint, path: bytes) -> None:
-    """Put the row of a node that shows what it has to; it is due no longer, but for its mode."""
+    """Put the row of a thing that shows what it has to; it is due no longer, but for its mode."""
     stands, target = due.shown, due.target
     assert stands is not None
     assert target is not None
-    row = OnDisk(vault).row(
-        target, due.node, seen, path, shown=dot_bytes(stands.content.dot), digest=digest_of(stands)
-    )
+    shows = Shows(dots_bytes(stands.dots), stands.is_first, digest_of(stands.content))
+    row = OnDisk(vault).row(target, due.node, seen, path, shows)
     vault.state.drop_rows([due.row] if due.row is not None else [])
     vault.state.put_rows([row])
     if stands.mode in {None, seen.mode}:
-        vault.state.remove_due([due.node])
+        settle(vault.state, due)
 
 
 class _Search:
@@ -167,9 +165,9 @@ class _Search:
         self._vault, self._state, self._folder = vault, vault.state, vault.folder
         self._disk, self._places = OnDisk(vault), Places(vault.state)
         self._moving = moving
-        self._lost = {one.node for one in moving}
-        self._found: dict[bytes, tuple[Place, Fingerprint]] = {}  # by node
-        self._directories = {one.row.number: one.node for one in moving if one.row.number is not None}
+        self._lost = {one.thing for one in moving}
+        self._found: dict[bytes, tuple[Place, Fingerprint]] = {}  # by thing
+        self._directories = {one.row.number: one.thing for one in moving if one.row.number is not None}
         self._new: dict[bytes, Place] = {}  # directories that the run has made
         self._by_inode: dict[int, list[Moving]] = {}
         for one in moving:
@@ -184,7 +182,7 @@ class _Search:
 
     def _involved(self) -> list[Place]:
         """Return every place at which something may have been put."""
-        parked = ((ROOT, parked_name(self._vault, one.node)) for one in self._moving)
+        parked = ((ROOT, parked_name(self._vault, one.thing)) for one in self._moving)
         noted = (place for one in self._moving for place in (one.noted, one.target))
         return list(dict.fromkeys([*noted, *parked]))
 
@@ -210,11 +208,11 @@ class _Search:
         if here is None:
             return
         for one in self._by_inode.get(here.inode, []):
-            if one.node not in self._lost or (where_noted and one.noted != place):
+            if one.thing not in self._lost or (where_noted and one.noted != place):
                 continue
             if self._disk.is_thing(one.row, here, path):
-                self._found[one.node] = place, here
-                self._lost.remove(one.node)
+                self._found[one.thing] = place, here
+                self._lost.remove(one.thing)
                 return
 
     def _path(self, place: Place) -> bytes | None:
@@ -255,7 +253,7 @@ class _Search:
     def _correct(self) -> None:
         """Note where things were found: in place of what stood there and is lost, or had to go."""
         moved = [
-            one for one in self._moving if one.node in self._found and self._found[one.node][0] != one.noted
+            one for one in self._moving if one.thing in self._found and self._found[one.thing][0] != one.noted
         ]
         self._state.drop_rows([one.row for one in moved])
-        self._state.put_rows([seen_at(one.row, *self._found[one.node]) for one in moved])
+        self._state.put_rows([seen_at(one.row, *self._found[one.thing]) for one in moved])

@@ -20,7 +20,6 @@ def sync(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
 
     Raises:
         IntegrityError: Something in the store fails verification; the folder was not touched.
-        Diverged: Devices have written what this version does not show; the folder was not touched.
         StoreUnavailable, StoreRefused, NoAccess: The store; what was stored is not sent twice.
         DiskFull: There is no room here.
         SafetyStop: The folder is not the one that is synced here, or a guard stopped.

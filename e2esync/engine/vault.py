@@ -84,3 +84,8 @@ class Summary:
     skipped: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     actions: list[Any] = field(default_factory=list)  # of a dry run: `preview.Action`
+
+
+def failure(path: bytes, reason: str) -> dict[str, str]:
+    """Return a path and what is the matter with it, for the summary."""
+    return {"path": path.decode("utf-8", "backslashreplace"), "reason": reason}

@@ -232,6 +232,6 @@ class _Verifier:
 
 def _step(node: bytes, reference: Reference, place: Location, key: WrappedKey) -> Step:
     return Step(
-        node, b"", b"", 0, b"", b"", 0, reference.length,
+        node, b"", b"", 0, b"", False, b"", 0, reference.length,  # noqa: FBT003  where it is put does not matter
         place.pack, place.start, place.length, reference.id, pack_key(key),
     )  # fmt: skip

@@ -154,8 +154,10 @@ class LocalWrites:
         if now is None:
             places = frozenset[Place]() if row is None else self._place(thing.stand)
             return Meant(places, self._here(), self._mode(thing.mode))
+        if row is None and is_here(now):
+            return Meant(now.places, now.contents, now.attributes)
         if row is None:
-            return Meant(now.places, now.contents if is_here(now) else self._here(), now.attributes)
+            return Meant(now.places, self._here(), self._mode(thing.mode))
         meant = Meant(now.places, now.contents, now.attributes)
         if row.stand != thing.stand and self._known.stand_of(key) != thing.stand:
             meant = meant._replace(places=self._place(thing.stand))

@@ -56,6 +56,11 @@ def kind_of(key: bytes) -> Kind:
     return Kind(key[-5])
 
 
+def node_of(thing: bytes) -> bytes:
+    """Return the key that a longer string of bytes begins with: no key begins with another."""
+    return thing[: thing.index(b"\x00", NUMBER_SIZE) + _TAIL_SIZE]
+
+
 def is_name(name: bytes) -> bool:
     """Return whether a node may have this name."""
     return (

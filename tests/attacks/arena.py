@@ -32,7 +32,7 @@ Rules of the pattern:
 * an arena makes everything when first asked, so inside of `weakened`.
 * the attack may take more fixtures, and parameters by `@pytest.mark.parametrize` under `@row`.
 * a weakened client that crashes proves nothing: `ClientCrashed` is not accepted as success.
-* for a command that is refused otherwise, name the kinds: `arena.refuses(desk, kinds=(Fork, Diverged))`.
+* for a command that is refused otherwise, name the kinds: `arena.refuses(desk, kinds=(Fork, Rollback))`.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def _together(original):
 
 
 def _borrows_all(_original):
-    return lambda self, current: None
+    return lambda self, known: None
 
 
 def _speaks(original):
@@ -328,7 +328,7 @@ DEFENCES.update(
             Patch("e2esync.vault.compression:Compressor", "compress", _together),
             Patch("e2esync.format.padding", "padme", _as_long_as_it_is),
         ),
-        "dedup within files": (Patch("e2esync.engine.local:LocalWriter", "_borrow", _borrows_all),),
+        "dedup within files": (Patch("e2esync.engine.reading:Reader", "_borrow", _borrows_all),),
         "silent logs": (Patch("e2esync.adapters.files.reader:FolderReader", "read_small", _speaks),),
         "closed directories": (
             Patch("e2esync.wiring.home:Home", "make", _open_home),

@@ -258,9 +258,8 @@ def test_names_that_some_disk_takes_for_one_are_both_there(arena: Arena, one, ot
 
 @row("N8", weaknesses=["never over"])
 def test_of_things_with_one_name_none_is_written_over_another(arena: Arena):
-    """Two moves to one name; a file, a directory and a link of one name; and what the user has there already."""
+    """Two moves to one name; a file, a directory and a link of one name; and what the user puts there meanwhile."""
     laptop = arena.device("laptop")
-    (laptop.root / "mine").write_bytes(b"not yet synced")
     forger = Forger(arena.world.keys, arena.store)
     directory, number = forger.directory(b"same")
     nodes = [
@@ -273,7 +272,14 @@ def test_of_things_with_one_name_none_is_written_over_another(arena: Arena):
         forger.file(b"mine", b"fifth"),
     ]
     forger.publish(nodes)
-    pulled = laptop.pull()
+    barrier = LocalFolder.barrier
+
+    def meanwhile(self):
+        (laptop.root / "mine").write_bytes(b"not yet synced")
+        barrier(self)
+
+    with patch.object(LocalFolder, "barrier", meanwhile):
+        pulled = laptop.pull()
     left = len(pulled.skipped) + len(pulled.failed)
     there = {path: thing for path, thing in laptop.tree().items() if path != b"mine"}
     if len(there) + left < len(nodes) or laptop.tree()[b"mine"][1] != b"not yet synced":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -181,16 +181,29 @@ class World:
         self.store.put(vault.genesis_key, vault.genesis)
         self.keys = Keys(identity, vault.membership, vault.keyring, vault.vault_id)
 
-    def device(self, name: str, *, keys: Keys | None = None, store: Store | None = None) -> Dev:
+    def device(
+        self,
+        name: str,
+        *,
+        keys: Keys | None = None,
+        store: Store | None = None,
+        device: Device | None = None,
+    ) -> Dev:
         """A device that has just joined, with an empty folder."""
         keys = keys or self.keys
         home = self.home / name
         folder = LocalFolder.create(home / "folder")
         folder.write_marker(keys.vault_id)
         folder.close()
-        dev = Dev(name, home, keys, create_device(keys.identity), store or self.store, self.clock)
+        dev = Dev(name, home, keys, device or create_device(keys.identity), store or self.store, self.clock)
         self.devices.append(dev)
         return dev
+
+    def in_order(self, names: Iterable[str]) -> dict[str, Dev]:
+        """Devices whose ids are in the order of their names: that decides between equal sequences."""
+        wanted = sorted(names)
+        made = sorted((create_device(self.keys.identity) for _ in wanted), key=lambda device: device.id)
+        return {name: self.device(name, device=device) for name, device in zip(wanted, made, strict=True)}
 
     def fresh(self, name: str, store: Store | None = None) -> Dev:
         """A device that knows nothing but the words, and reads all else from the store."""

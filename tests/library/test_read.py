@@ -32,9 +32,9 @@ def random_bytes(size: int) -> bytes:
 def content_of(vault, path: bytes):
     """What the tree says of a file."""
     parts = vault._parts
-    stands = listing.find(parts.state, path, number_of=parts.cipher.directory_number)
-    assert stands is not None
-    return stands.content
+    found = listing.find(parts.state, path)
+    assert found is not None
+    return found[1].content
 
 
 def damage(device, vault, path: bytes, position: int) -> int:

@@ -1,17 +1,27 @@
 """What a device writes into a node, and what the node then shows: values in, values out."""
 
-import pytest
+from typing import NamedTuple
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2esync.errors import Diverged
 from e2esync.format.cbor import decode, encode
+from e2esync.merge.arrange import sights
 from e2esync.merge.fold import fold, place_of
-from e2esync.merge.view import shown
+from e2esync.merge.standing import is_here
 from e2esync.merge.write import Writer
 from e2esync.tree.codec import decode_entries, encode_entries
-from e2esync.tree.keys import ROOT, Kind, node_key
-from e2esync.tree.values import Attributes, DirectoryContent, Dot, Entry, FileContent, Place, SymlinkContent
+from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
+from e2esync.tree.values import (
+    Attributes,
+    Content,
+    DirectoryContent,
+    Dot,
+    Entry,
+    FileContent,
+    Place,
+    SymlinkContent,
+)
 from tests.merge.writes import born, changed
 
 A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
@@ -21,6 +31,24 @@ OTHER = b"o" * 16
 
 def content(writer: Writer, text: bytes = b"x") -> FileContent:
     return FileContent(writer.dot(), 0, text.ljust(32), 0, (), (), "laptop", 0)
+
+
+class Shown(NamedTuple):
+    parent: bytes
+    name: bytes
+    content: Content
+    mode: int | None
+    beside: int  # contents beside it
+
+
+def shown(key: bytes, entries: tuple[Entry, ...]) -> Shown | None:
+    """What a node by itself looks like."""
+    folded = fold(entries)
+    if kind_of(key) is Kind.DIRECTORY and not is_here(folded):
+        return None
+    first, *others = sights(key, folded)
+    _, parent, name = place_of(key, folded)
+    return Shown(parent, name, first.content, first.mode, len(others))
 
 
 def stored(entry: Entry, kind: Kind = Kind.FILE) -> Entry:
@@ -151,10 +179,12 @@ def test_several_words_on_a_node_are_put_together():
     assert stands.content == edited.contents[0]
 
 
-def test_several_contents_are_not_shown_by_a_node_alone():
+def test_several_contents_stand_beside_each_other_and_equal_ones_are_one():
     one, two = Writer(A, 1), Writer(B, 1)
     mine, theirs = (born(writer, content(writer, text), 0o600) for writer, text in ((one, b"a"), (two, b"b")))
-    with pytest.raises(Diverged):
-        shown(FILE, (mine, theirs))
-    same = born(two, content(two, b"a"), 0o600)
-    assert shown(FILE, (mine, same)) is not None
+    stands = shown(FILE, (mine, theirs))
+    assert stands is not None
+    assert stands.beside == 1
+    same = shown(FILE, (mine, born(two, content(two, b"a"), 0o600)))
+    assert same is not None
+    assert same.beside == 0

@@ -2,8 +2,8 @@
 
 `node` and `page` are the tree as joined (format §6). `row` says what each thing on the disk shows,
 with the stat as read back after our own hand touched it. `due` names the nodes whose disk side may
-still differ from the tree: rows of such nodes are unknown, never gone. All of it changes in one
-transaction with the head that publishes it.
+still differ from the tree. `crowd` is the view of what is not alone at its place. All of it changes
+in one transaction with the head that publishes it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from e2esync.adapters.database import connect, transaction, tried
-from e2esync.adapters.state import arriving, disk, scanned, steps, tree
+from e2esync.adapters.state import arriving, crowd, disk, scanned, steps, tree
 from e2esync.adapters.state.arriving import ArrivingTables, Incoming
+from e2esync.adapters.state.crowd import Crowded, CrowdTables
 from e2esync.adapters.state.disk import DiskRow, DiskTables
 from e2esync.adapters.state.scanned import Found, ScanTables
 from e2esync.adapters.state.steps import Step, StepTables
@@ -21,10 +22,10 @@ from e2esync.adapters.state.tree import TreeTables
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-{tree.SCHEMA}{disk.SCHEMA}{arriving.SCHEMA}{steps.SCHEMA}{scanned.SCHEMA}"""
+{tree.SCHEMA}{crowd.SCHEMA}{disk.SCHEMA}{arriving.SCHEMA}{steps.SCHEMA}{scanned.SCHEMA}"""
 
 
-class FolderState(TreeTables, ArrivingTables, DiskTables, ScanTables, StepTables):
+class FolderState(TreeTables, CrowdTables, ArrivingTables, DiskTables, ScanTables, StepTables):
     """The database of one folder; also the `PageTable` of its tree."""
 
     def __init__(self, path: Path) -> None:
@@ -57,4 +58,4 @@ class FolderState(TreeTables, ArrivingTables, DiskTables, ScanTables, StepTables
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-__all__ = ["DiskRow", "FolderState", "Found", "Incoming", "Step"]
+__all__ = ["Crowded", "DiskRow", "FolderState", "Found", "Incoming", "Step"]

@@ -1,4 +1,7 @@
-"""A tree on its way in: what it changes is put aside, checked, and then becomes the tree at hand."""
+"""A tree on its way in: what it changes is put aside, checked, and then becomes the tree at hand.
+
+The writes of this device go the same way; until then the tree at hand is as it was before them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from e2esync.adapters.state.tables import Tables
 from e2esync.tree.keys import ROOT
 
 SCHEMA = """
-CREATE TEMP TABLE incoming (key BLOB PRIMARY KEY, value BLOB, number BLOB, parent BLOB, moved_name BLOB) WITHOUT ROWID;
+CREATE TEMP TABLE incoming (
+    key BLOB PRIMARY KEY, value BLOB, number BLOB, parent BLOB, moved_name BLOB, is_several INTEGER NOT NULL)
+    WITHOUT ROWID;
 """
 
 
@@ -21,6 +26,7 @@ class Incoming(NamedTuple):
     number: bytes | None  # of a directory
     parent: bytes | None  # number of the directory that it stands in
     moved_name: bytes | None  # its name, where it does not stand at its birthplace
+    is_several: bool  # whether it has more than one content
 
 
 class ArrivingTables(Tables):
@@ -32,10 +38,17 @@ class ArrivingTables(Tables):
 
     def add_incoming(self, changes: Iterable[Incoming]) -> None:
         """Put aside what another tree changes."""
-        self._db.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?, ?)", changes)
+        self._db.executemany("INSERT OR REPLACE INTO incoming VALUES (?, ?, ?, ?, ?, ?)", changes)
+
+    def incoming(self, key: bytes) -> tuple[bytes | None] | None:
+        """Return the value of a node that was put aside, in a tuple; None if none was."""
+        row: tuple[bytes | None] | None = self._db.execute(
+            "SELECT value FROM incoming WHERE key = ?", (key,)
+        ).fetchone()
+        return row
 
     def apply_incoming(self, sequence: int) -> None:
-        """Change nodes, places and directories to what came in; note the nodes as due, and those that went as dead.
+        """Change nodes, places and directories to what came in; note those that went as dead.
 
         `sequence` is that of the snapshot in which this device will say that it has seen them go.
         """
@@ -51,9 +64,23 @@ class ArrivingTables(Tables):
             "INSERT OR REPLACE INTO node SELECT key, value FROM incoming WHERE value IS NOT NULL",
             "INSERT OR IGNORE INTO directory SELECT number, key FROM incoming WHERE number IS NOT NULL",
             "INSERT INTO moved SELECT key, parent, moved_name FROM incoming WHERE moved_name IS NOT NULL",
-            "INSERT OR IGNORE INTO due SELECT key FROM incoming",
         ):
             self._db.execute(statement)
+
+    def add_incoming_due(self) -> None:
+        """Note that the disk may differ from what came in."""
+        self._db.execute("INSERT OR IGNORE INTO due SELECT key FROM incoming")
+
+    def maybe_crowded(self) -> Iterator[bytes]:
+        """Yield the nodes that came in, and now are in the tree, that may not be alone at their place."""
+        born = "substr(i.key, 1, length(i.key) - 5)"  # with the separator behind the name
+        query = f"""
+            SELECT i.key FROM incoming i WHERE value IS NOT NULL AND (is_several OR moved_name IS NOT NULL
+            OR EXISTS (SELECT 1 FROM node n
+                       WHERE n.key > {born} AND n.key < CAST({born} || x'04' AS BLOB) AND n.key != i.key)
+            OR EXISTS (SELECT 1 FROM moved m
+                       WHERE m.parent = i.parent AND m.name = substr(i.key, 17, length(i.key) - 22)))"""
+        return (key for (key,) in self._db.execute(query))
 
     def incoming_parents(self) -> list[bytes]:
         """Return the directories in which something comes, and those in which it stands, or stood, before."""
@@ -62,6 +89,14 @@ class ArrivingTables(Tables):
             "UNION SELECT parent FROM moved WHERE node IN (SELECT key FROM incoming)"
         )
         return [parent for (parent,) in self._db.execute(query)]
+
+    def moves_directories(self) -> bool:
+        """Return whether directories are moved by what came in, or hang loose."""
+        query = """
+            SELECT 1 FROM incoming WHERE (number IS NOT NULL AND moved_name IS NOT NULL)
+            OR (key IN (SELECT node FROM directory) AND key IN (SELECT node FROM moved))
+            UNION ALL SELECT 1 FROM loose LIMIT 1"""
+        return self._db.execute(query).fetchone() is not None
 
     def incoming_keys(self) -> Iterator[bytes]:
         """Yield the keys of all nodes that came in, in order."""

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS row (
     parent BLOB NOT NULL, name BLOB NOT NULL, node BLOB NOT NULL, kind INTEGER NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,
     mode INTEGER NOT NULL, birth INTEGER, scanned INTEGER NOT NULL,
-    shown BLOB NOT NULL, hash BLOB NOT NULL, number BLOB, PRIMARY KEY (parent, name)) WITHOUT ROWID;
+    shown BLOB NOT NULL, is_first INTEGER NOT NULL, hash BLOB NOT NULL, number BLOB, PRIMARY KEY (parent, name)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS row_node ON row (node);
 CREATE INDEX IF NOT EXISTS row_inode ON row (inode);
 CREATE INDEX IF NOT EXISTS row_number ON row (number) WHERE number IS NOT NULL;
@@ -35,6 +35,7 @@ class DiskRow(NamedTuple):
     birth: int | None  # ns
     scanned: int  # ns, when it was read: a later change within the clock's grain may not show
     shown: bytes  # encoded dots of the contents that it shows
+    is_first: bool  # of the contents of its node
     hash: bytes  # content hash (file), target (symlink), else empty
     number: bytes | None  # of a directory, 16 bytes
 

@@ -9,7 +9,7 @@ from e2esync.adapters.state.tables import Tables
 
 SCHEMA = """
 CREATE TEMP TABLE step (
-    node BLOB, parent BLOB, name BLOB, mode INTEGER, shown BLOB, digest BLOB, mtime INTEGER, size INTEGER,
+    thing BLOB, parent BLOB, name BLOB, mode INTEGER, shown BLOB, is_first INTEGER, digest BLOB, mtime INTEGER, size INTEGER,
     pack BLOB, start INTEGER, length INTEGER, chunk BLOB, key BLOB);
 CREATE INDEX temp.step_pack ON step (pack, start);
 """
@@ -18,11 +18,12 @@ CREATE INDEX temp.step_pack ON step (pack, start);
 class Step(NamedTuple):
     """A content that has to come onto the disk. Of a file of one chunk, also where that is said to lie."""
 
-    node: bytes
+    thing: bytes  # which content of which node
     parent: bytes  # number of the directory, 16 bytes
     name: bytes
     mode: int
-    shown: bytes  # encoded dot
+    shown: bytes  # encoded dots
+    is_first: bool  # of the contents of its node
     digest: bytes  # content hash of a file, target of a symlink
     mtime: int  # ns
     size: int  # bytes
