@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from e2esync.adapters.files import CannotWrite, ChangedLocally, Fingerprint
+from e2esync.adapters.files import CannotWrite, ChangedLocally
 from e2esync.adapters.state import DiskRow
 from e2esync.engine.look import IN_THE_WAY
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
@@ -121,20 +121,21 @@ class Arranger:
 
     def _rename(self, due: Due, row: DiskRow, old: bytes, new: bytes) -> None:
         assert due.target is not None
-        self._note(row, due.target, self._folder.move(old, new, fingerprint(row)))
+        seen = self._folder.move(old, new, fingerprint(row))
+        self._note([row], [seen_at(row, due.target, seen)])
 
     def _exchange(self, due: Due, row: DiskRow, there: DiskRow, paths: tuple[bytes, bytes]) -> None:
         assert due.target is not None
         other, mine = self._folder.swap(*paths, fingerprint(row), fingerprint(there))
-        self._state.drop_rows([row, there])
-        self._note(there, (row.parent, row.name), other)
-        self._note(row, due.target, mine)
+        self._note(
+            [row, there], [seen_at(there, (row.parent, row.name), other), seen_at(row, due.target, mine)]
+        )
 
-    def _note(self, row: DiskRow, place: Place, seen: Fingerprint) -> None:
-        """Note where a thing stands now."""
-        self._state.drop_rows([row])
-        self._state.put_rows([seen_at(row, place, seen)])
-        if row.number is not None:
+    def _note(self, old: list[DiskRow], new: list[DiskRow]) -> None:
+        """Note where things stand now, and nowhere else."""
+        self._state.drop_rows(old)
+        self._state.put_rows(new)
+        if any(row.number is not None for row in new):
             self._places.forget()
 
     def _arrived(self, due: Due) -> None:
@@ -153,7 +154,8 @@ class Arranger:
             return False
         name = parked_name(self._vault, thing)
         try:
-            self._note(row, (ROOT, name), self._folder.move(old, name, fingerprint(row)))
+            seen = self._folder.move(old, name, fingerprint(row))
+            self._note([row], [seen_at(row, (ROOT, name), seen)])
         except (ChangedLocally, CannotWrite):
             return False
         return True

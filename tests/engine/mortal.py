@@ -80,7 +80,10 @@ class _Connection:
     def _run(self, statement: str, act):
         verb = statement.split(maxsplit=1)[0]
         alone = verb in {"INSERT", "UPDATE", "DELETE"} and not self._inner.in_transaction
-        temporary = any(f" {table}" in statement for table in ("found", "incoming", "step"))
+        temporary = any(
+            f" {table}" in statement
+            for table in ("found", "incoming", "step", "gone", "touched", "old_row", "new_row")
+        )
         if verb == "COMMIT" or (alone and not temporary):
             return self._death.step(f"{self._label} commit", act)
         return act()

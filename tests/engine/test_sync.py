@@ -13,10 +13,8 @@ import pytest
 from e2esync.engine import listing
 from e2esync.engine.sync import sync
 from e2esync.errors import SafetyStop
-from e2esync.format.cbor import decode
-from e2esync.merge.whole import paths, view
-from e2esync.tree.codec import decode_entries
-from e2esync.tree.keys import ROOT, Kind, kind_of, node_key
+from e2esync.tree.keys import ROOT, Kind, node_key
+from tests.engine.shows import shown
 from tests.engine.world import Dev, World
 
 
@@ -40,15 +38,6 @@ def round_of(*devices: Dev) -> None:
         assert dev.differs(devices[0].tree()) == {}
         assert shown(dev) == {path: thing[0] for path, thing in dev.tree().items()}
         assert {entry.path for entry in listing.entries(dev.vault.state)} == dev.tree().keys()
-
-
-def shown(dev: Dev) -> dict[bytes, str]:
-    """What the pure view shows of the tree that a device holds: the engine's is held to it."""
-    nodes = {key: decode_entries(decode(value), kind_of(key)) for key, value in dev.vault.state.items(0)}
-    number = dev.vault.cipher.directory_number
-    kinds = {Kind.DIRECTORY: "directory", Kind.FILE: "file", Kind.SYMLINK: "symlink"}
-    seen = paths(view({key: frozenset(entries) for key, entries in nodes.items()}, number), number)
-    return {path: kinds[kind_of(sight.node)] for path, sight in seen.items()}
 
 
 def test_two_devices_get_each_others_work(pair):

@@ -1,0 +1,211 @@
+"""Random histories of two to four devices with real folders and one store: the engine, lived through.
+
+What may never come, and what is only counted, is as in `tests.merge.histories`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from e2esync.engine import listing
+from e2esync.engine.vault import Summary
+from tests.engine.mortal import Death, run
+from tests.engine.shows import shown
+from tests.engine.world import Dev, World
+from tests.merge.histories import Saved
+
+NAMES = ["a", "b", "c"]
+DEPTH = 4  # names of a path
+
+
+class Kinds(NamedTuple):
+    """What may happen in a history."""
+
+    length: int = 1
+    killed: float = 0.0  # chance that a command is killed at some step
+    most_steps: int = 60  # at which
+
+
+class History:
+    """One history, told by its seed."""
+
+    def __init__(self, home: Path, seed: int, kinds: Kinds) -> None:
+        self.random, self.kinds, self.saved = Random(seed), kinds, Saved()
+        self.world = World(home)
+        self.devices = list(self.world.in_order("ABCD"[: self.random.randint(2, 4)]).values())
+        self.trace: list[str] = []
+
+    def live(self) -> Counter[str]:
+        """Live it; return what came of it."""
+        try:
+            for _ in range(self.random.randint(5, 30) * self.kinds.length):
+                self._step()
+            return self._end()
+        finally:
+            self.world.close()
+
+    def _step(self) -> None:
+        dev, chance = self.random.choice(self.devices), self.random.random()
+        if chance < 0.5:
+            for _ in range(self.random.randint(1, 3)):
+                User(self, dev).do_something()
+        elif chance < 0.65:
+            self._run(dev, "push")
+        elif chance < 0.75:
+            self._run(dev, "pull")
+        else:
+            self._run(dev, "sync")
+
+    def _run(self, dev: Dev, command: str) -> None:
+        if self.random.random() < self.kinds.killed:
+            death = Death(self.random.randint(1, self.kinds.most_steps), after=self.random.random() < 0.5)
+            done = run(dev, command, death)
+            self.trace.append(f"{dev.name} {command}{'' if done else f', killed at {death.steps[-1]}'}")
+            return
+        self.trace.append(f"{dev.name} {command}")
+        summary = getattr(dev, command)()
+        if command != "pull":  # which leaves alone what was changed here
+            said(summary, dev)
+
+    def _end(self) -> Counter[str]:
+        """Let everything go round, and look."""
+        for _ in range(2):
+            for dev in self.devices:
+                self.trace.append(f"{dev.name} sync")
+                said(dev.sync(), dev)
+        found: Counter[str] = Counter()
+        first = self.devices[0].tree()
+        for dev in self.devices:
+            tree = dev.tree()
+            found["diverged"] += dev.differs(first) != {}
+            found["not as shown"] += shown(dev) != {path: thing[0] for path, thing in tree.items()}
+            found["not as listed"] += {
+                entry.path for entry in listing.entries(dev.vault.state)
+            } != tree.keys()
+            found["not quiet"] += dev.count(dev.sync).requests["PUT"] != 0
+        self._count(found, Counter(number_of(thing[1]) for thing in first.values() if thing[0] == "file"))
+        return +found
+
+    def _count(self, found: Counter[str], there: Counter[int]) -> None:
+        saved = self.saved
+        found["lost"] = len(saved.all - saved.replaced - saved.deleted - there.keys())
+        found["superseded"] = len((saved.replaced & there.keys()) - saved.deleted)
+        found["resurrected"] = len(((saved.deleted - saved.replaced) & there.keys()) - saved.moved)
+        found["duplicated"] = sum(times > 1 for times in there.values())
+
+
+def said(summary: Summary, dev: Dev) -> None:
+    """Nothing is left undone where nobody else works on a folder."""
+    assert (summary.skipped, summary.failed) == ([], []), f"{dev.name}: {summary}"
+
+
+def content_of(number: int) -> bytes:
+    return b"%d " % number + b"." * (number * 37 % 101)
+
+
+def number_of(content: bytes) -> int:
+    return int(content.split()[0])
+
+
+class User:
+    """Does things in a folder."""
+
+    def __init__(self, history: History, dev: Dev) -> None:
+        self.random, self.saved, self.root = history.random, history.saved, dev.root
+        self.tell = lambda text: history.trace.append(f"{dev.name} {text}")
+
+    def do_something(self) -> None:
+        everything = sorted(_below(self.root))
+        files = [path for path in everything if path.is_file()]
+        directories = [path for path in everything if path.is_dir()]
+        target = self.random.choice([self.root, *directories]) / self.random.choice(NAMES)
+        chance = self.random.random()
+        if chance < 0.34:
+            self._create(target, is_file=chance < 0.24)
+        elif chance < 0.86 and files:
+            self._use(self.random.choice(files), target)
+        elif 0.86 <= chance < 0.95 and directories:
+            self._move_directory(self.random.choice(directories), target)
+        elif chance >= 0.95 and directories:
+            self._remove(self.random.choice(directories))
+
+    def _depth(self, path: Path) -> int:
+        return len(path.relative_to(self.root).parts)
+
+    def _name(self, path: Path) -> str:
+        return str(path.relative_to(self.root))
+
+    def _write(self, path: Path) -> None:
+        number = self.saved.new()
+        path.write_bytes(content_of(number))
+        self.tell(f"put {self._name(path)} {number}")
+
+    def _create(self, target: Path, *, is_file: bool) -> None:
+        if target.exists() or self._depth(target) > DEPTH:
+            return
+        if is_file:
+            self._write(target)
+        else:
+            target.mkdir()
+            self.tell(f"mkdir {self._name(target)}")
+
+    def _use(self, path: Path, target: Path) -> None:
+        chance = self.random.random()
+        if chance < 0.5:
+            self.saved.replaced.add(number_of(path.read_bytes()))
+            if self.random.random() < 0.4:
+                path.unlink()  # a save by another file
+            self._write(path)
+        elif chance < 0.7:
+            self._remove(path)
+        elif chance < 0.95:
+            self._move_file(path, target)
+        else:
+            path.chmod(path.stat().st_mode ^ 0o111)
+            self.tell(f"chmod {self._name(path)}")
+
+    def _remove(self, top: Path) -> None:
+        for path in [top, *(_below(top) if top.is_dir() else ())]:
+            if path.is_file():
+                self.saved.deleted.add(number_of(path.read_bytes()))
+        if top.is_dir():
+            shutil.rmtree(top)
+        else:
+            top.unlink()
+        self.tell(f"rm {self._name(top)}")
+
+    def _move_file(self, old: Path, new: Path) -> None:
+        if old == new or new.is_dir() or self._depth(new) > DEPTH:
+            return
+        if new.exists():
+            self.saved.deleted.add(number_of(new.read_bytes()))
+        self.saved.moved.add(number_of(old.read_bytes()))
+        old.rename(new)
+        self.tell(f"mv {self._name(old)} {self._name(new)}")
+
+    def _move_directory(self, old: Path, new: Path) -> None:
+        if new.exists() or old in new.parents:
+            return
+        inside = list(_below(old))
+        if (
+            max((self._depth(path) for path in inside), default=0) + self._depth(new) - self._depth(old)
+            > DEPTH + 1
+        ):
+            return
+        self.saved.moved |= {number_of(path.read_bytes()) for path in inside if path.is_file()}
+        old.rename(new)
+        self.tell(f"mv {self._name(old)} {self._name(new)}")
+
+
+def _below(root: Path) -> Iterator[Path]:
+    for directory, names, files in os.walk(root):
+        if ".e2esync" in names:
+            names.remove(".e2esync")
+        for name in [*names, *files]:
+            yield Path(directory) / name
