@@ -95,7 +95,7 @@ class _Applier:
         for node in list(self._state.due()):
             found = things(self._state, node)
             if all(due.is_nothing for due in found):
-                self._state.remove_due([node])
+                settle_all(self._state, [node])
             for due in found:
                 if not due.is_nothing and self._is_clear(due):
                     self._add(due, contents)

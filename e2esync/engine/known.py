@@ -50,7 +50,7 @@ class KnownHere:
         self._acts: tuple[bytes, list[Act]] = (b"", [])  # of the node that is being settled
         self._of_row: dict[int, Source] = {}  # by the identity of rows of acts
         self._of_stand: dict[Stand, Source] = {}  # of what is being written
-        self._left: list[bytes] = []  # directories that are gone
+        self._left: list[bytes] = []  # nodes that are left although something of them is gone
         self._first: bytes | None = None
         self.seen = 0  # bytes of what was read
         self.edited = self.deleted = 0  # files that got another content, or went
@@ -137,7 +137,7 @@ class KnownHere:
     def drop_row(self, row: Row) -> None:
         """Note that a thing is gone."""
         self._old_rows.append(row.stand)
-        if kind_of(row.node) is Kind.DIRECTORY:
+        if self.entries(row.node):
             self._left.append(row.node)
 
     # what is written
@@ -180,7 +180,7 @@ class KnownHere:
             return [self._first] if self._first is not None else []
         take_over(self._vault, is_on_disk=True)
         self._state.take_rows_over()
-        self._state.add_due(self._left)  # maybe they stay, for what others have put in them
+        self._state.add_due(self._left)  # maybe they come again: others wrote them too, or in them
         settle_all(self._state, [*self._left, *self._state.due_with_new_rows()])
         return list(self._state.incoming_keys())
 

@@ -9,16 +9,20 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from e2esync.engine import listing
 from e2esync.engine.vault import Summary
-from tests.engine.mortal import Death, run
+from tests.engine.mortal import Death, Meanwhile, run
 from tests.engine.shows import shown
 from tests.engine.world import Dev, World
 from tests.merge.histories import Saved
+
+NEVER = {"diverged", "not as shown", "not as listed", "not quiet", "lost"}
+COUNTED = ("superseded", "resurrected", "duplicated", "slow")
 
 NAMES = ["a", "b", "c"]
 DEPTH = 4  # names of a path
@@ -29,7 +33,8 @@ class Kinds(NamedTuple):
 
     length: int = 1
     killed: float = 0.0  # chance that a command is killed at some step
-    most_steps: int = 60  # at which
+    disturbed: float = 0.0  # chance that the user does something in the middle of a command
+    most_steps: int = 60  # at which either comes
 
 
 class History:
@@ -63,10 +68,15 @@ class History:
             self._run(dev, "sync")
 
     def _run(self, dev: Dev, command: str) -> None:
-        if self.random.random() < self.kinds.killed:
-            death = Death(self.random.randint(1, self.kinds.most_steps), after=self.random.random() < 0.5)
+        at, chance = self.random.randint(1, self.kinds.most_steps), self.random.random()
+        if chance < self.kinds.killed:
+            death = Death(at, after=self.random.random() < 0.5)
             done = run(dev, command, death)
             self.trace.append(f"{dev.name} {command}{'' if done else f', killed at {death.steps[-1]}'}")
+            return
+        if chance < self.kinds.killed + self.kinds.disturbed:
+            self.trace.append(f"{dev.name} {command}, and meanwhile, before step {at}:")
+            run(dev, command, Meanwhile(at, User(self, dev).do_something))
             return
         self.trace.append(f"{dev.name} {command}")
         summary = getattr(dev, command)()
@@ -75,11 +85,8 @@ class History:
 
     def _end(self) -> Counter[str]:
         """Let everything go round, and look."""
-        for _ in range(2):
-            for dev in self.devices:
-                self.trace.append(f"{dev.name} sync")
-                said(dev.sync(), dev)
         found: Counter[str] = Counter()
+        found["slow"] = self._settle() > 3  # rounds, the last of which has nothing to say
         first = self.devices[0].tree()
         for dev in self.devices:
             tree = dev.tree()
@@ -92,12 +99,27 @@ class History:
         self._count(found, Counter(number_of(thing[1]) for thing in first.values() if thing[0] == "file"))
         return +found
 
+    def _settle(self) -> int:
+        """Let all sync until nobody has anything to say; return how many rounds that took."""
+        for number in range(1, 2 * len(self.devices) + 4):
+            puts = 0
+            for dev in self.devices:
+                self.trace.append(f"{dev.name} sync")
+                puts += dev.count(partial(_sync, dev)).requests["PUT"]
+            if not puts:
+                return number
+        return number
+
     def _count(self, found: Counter[str], there: Counter[int]) -> None:
         saved = self.saved
         found["lost"] = len(saved.all - saved.replaced - saved.deleted - there.keys())
         found["superseded"] = len((saved.replaced & there.keys()) - saved.deleted)
         found["resurrected"] = len(((saved.deleted - saved.replaced) & there.keys()) - saved.moved)
         found["duplicated"] = sum(times > 1 for times in there.values())
+
+
+def _sync(dev: Dev) -> None:
+    said(dev.sync(), dev)
 
 
 def said(summary: Summary, dev: Dev) -> None:

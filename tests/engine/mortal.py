@@ -47,6 +47,19 @@ class Death:
             return done
 
 
+class Meanwhile(Death):
+    """Something else happens before step `at`, and the device goes on."""
+
+    def __init__(self, at: int, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._when, self._happens = at, happens
+
+    def step(self, what: str, act: Callable[[], object]) -> object:
+        if len(self.steps) + 1 == self._when:
+            self._happens()
+        return super().step(what, act)
+
+
 class _Steps:
     """Something of which each named call is a step."""
 

@@ -1,7 +1,9 @@
-"""Random histories of several devices on the pure core, by the thousand: what came of them, as counts.
+"""Random histories of several devices, by the thousand: what came of them, as counts.
 
 python -m tests.long.histories [--histories N] [--first SEED] [--length N] [--crash-before-rows P]
-    [--crash-after-apply P] [--lose-rows P]
+    [--crash-after-apply P] [--lose-rows P]                        on the pure core
+python -m tests.long.histories --engine [--histories N] [--first SEED] [--length N] [--killed P]
+    [--disturbed P]                                                of the engine with real folders
 
 Nothing of "never" may come; the exit code is 1 if it does. The others are counted: where moves race with
 edits and deletions, an older version can stay beside the newer, and what was deleted can come back.
@@ -14,34 +16,48 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.merge.histories import COUNTED, NEVER, Kinds, live
+from tests.engine import histories as engine
+from tests.merge.histories import Kinds, live
 
 
 def main() -> int:
     """Live the histories that were asked for; print the counts."""
     asked = _arguments()
-    kinds = Kinds(asked.length, asked.crash_before_rows, asked.crash_after_apply, asked.lose_rows)
+    never, counted = sorted(engine.NEVER), engine.COUNTED
+    work: Callable[[int], Counter[str]]
+    if asked.engine:
+        work = partial(_through_the_engine, kinds=engine.Kinds(asked.length, asked.killed, asked.disturbed))
+    else:
+        crashes = asked.crash_before_rows, asked.crash_after_apply, asked.lose_rows
+        work = partial(live, kinds=Kinds(asked.length, *crashes))
     seeds = range(asked.first, asked.first + asked.histories)
     began = time.monotonic()
     came, wrong = Counter[str](), list[int]()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for seed, found in zip(
-            seeds, pool.map(partial(live, kinds=kinds), seeds, chunksize=100), strict=True
-        ):
+        for seed, found in zip(seeds, pool.map(work, seeds, chunksize=20), strict=True):
             came.update(set(found))
-            if found.keys() & set(NEVER):
+            if found.keys() & set(never):
                 wrong.append(seed)
-    print(f"{asked.histories} histories, {time.monotonic() - began:.0f} s, {kinds}")
-    for name in NEVER:
+    print(f"{asked.histories} histories, {time.monotonic() - began:.0f} s, {vars(asked)}")
+    for name in never:
         print(f"  never: {name:14}{came[name]:8}")
-    for name in COUNTED:
+    for name in counted:
         print(f"  {name:21}{came[name]:8}  {came[name] / asked.histories:.2%} of the histories")
     if wrong:
         print(f"seeds: {wrong[:20]}")
     return int(bool(wrong))
+
+
+def _through_the_engine(seed: int, kinds: engine.Kinds) -> Counter[str]:
+    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with TemporaryDirectory(dir=place) as home:
+        return engine.History(Path(home), seed, kinds).live()
 
 
 def _arguments() -> argparse.Namespace:
@@ -52,6 +68,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--crash-before-rows", type=float, default=0.0)
     parser.add_argument("--crash-after-apply", type=float, default=0.0)
     parser.add_argument("--lose-rows", type=float, default=0.0)
+    parser.add_argument("--engine", action="store_true", help="the engine, with real folders")
+    parser.add_argument("--killed", type=float, default=0.0, help="chance that a command is killed")
+    parser.add_argument("--disturbed", type=float, default=0.0, help="chance that the user works meanwhile")
     return parser.parse_args()
 
 

@@ -83,6 +83,13 @@ class DiskTables(Tables):
         """Insert or replace rows."""
         self._db.executemany(f"INSERT OR REPLACE INTO row ({_ROW}) VALUES ({_MARKS})", rows)
 
+    def show_by_row(self, node: bytes, digest: bytes, shown: bytes, *, is_first: bool) -> None:
+        """Note which contents of a node are shown by what has this one."""
+        self._db.execute(
+            "UPDATE row SET shown = ?, is_first = ? WHERE node = ? AND hash = ?",
+            (shown, is_first, node, digest),
+        )
+
     def drop_rows(self, rows: Iterable[DiskRow]) -> None:
         """Remove rows, where the place still shows that node."""
         self._db.executemany(
