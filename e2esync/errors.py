@@ -17,6 +17,7 @@ Drawn on top, so that a caller can catch as wide or as narrow as it needs:
     │   ├── MissingObject
     │   ├── Rollback
     │   ├── Fork
+    │   │   └── StateBehind       this device has published more than its state knows of
     │   └── StoreWiped
     ├── TemporaryError        7   later it may work
     │   └── StoreUnavailable
@@ -151,6 +152,12 @@ class Fork(IntegrityError):
     """The store shows a history that contradicts what this device has accepted."""
 
     code = "fork"
+
+
+class StateBehind(Fork):
+    """This device has published more than its local state knows of: that was restored, copied or lost."""
+
+    code = "state-behind"
 
 
 class StoreWiped(IntegrityError):

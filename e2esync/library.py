@@ -32,9 +32,10 @@ from e2esync.engine import sync as syncing
 from e2esync.engine.download import Downloader
 from e2esync.engine.listing import Entry
 from e2esync.engine.notes import FolderNote
+from e2esync.engine.renew import renew
 from e2esync.engine.seen import note_sync
 from e2esync.engine.vault import Summary, SyncedFolder
-from e2esync.errors import BadObject, NoVault, UsageError
+from e2esync.errors import BadObject, NoVault, StateBehind, UsageError
 from e2esync.tree.values import FileContent
 from e2esync.wiring.build import synced_folder
 from e2esync.wiring.home import at, find_home
@@ -78,7 +79,7 @@ def open_vault(
     local = HomeDevice(place, ask=passphrase_source(os.environ, ask_passphrase))
     note = _note_of(local, Path(folder))
     parts = ExitStack()
-    return Vault(note, parts.enter_context(synced_folder(local, note, traffic=Traffic())), parts.close)
+    return Vault(note, local, parts.enter_context(synced_folder(local, note, traffic=Traffic())), parts.close)
 
 
 def _note_of(local: HomeDevice, folder: Path) -> FolderNote:
@@ -102,7 +103,10 @@ class Vault:
     ValueError, as a closed file does.
     """
 
-    def __init__(self, note: FolderNote, parts: SyncedFolder, release: Callable[[], None]) -> None:
+    def __init__(
+        self, note: FolderNote, local: HomeDevice, parts: SyncedFolder, release: Callable[[], None]
+    ) -> None:
+        self._note, self._local = note, local
         self.folder = note.path  # absolute
         self.id = note.vault  # 32 bytes; names the vault in the store (format §2)
         self._parts: SyncedFolder | None = parts
@@ -218,7 +222,11 @@ class Vault:
     def _sync(self, work: Callable[[SyncedFolder], Summary], accept_risks: Collection[str]) -> Summary:
         parts = self._open_parts()
         self._rounds += 1
-        summary = work(replace(parts, accepted=frozenset(accept_risks)))
+        try:
+            summary = work(replace(parts, accepted=frozenset(accept_risks)))
+        except StateBehind:  # restored, copied or lost
+            parts = self._parts = renew(parts, self._note, self._local)
+            summary = work(replace(parts, accepted=frozenset(accept_risks)))
         note_sync(parts)
         return summary
 

@@ -72,6 +72,12 @@ class Catalogue:
         """Close the database."""
         self._db.close()
 
+    def forget_all(self) -> None:
+        """Forget what the store holds, and what of it is ours: it is read from the indexes that heads list."""
+        with transaction(self._db):
+            for table in ("pack", "blob", "known", "loaded", "own_index", "listing", "waiting"):
+                self._db.execute(f"DELETE FROM {table}")
+
     # packs of our own
 
     def record_sending(

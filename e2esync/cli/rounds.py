@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from e2esync.cli.output import Output, counted, escape, path_values, size_text
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
-from e2esync.errors import E2ESyncError, PartlyFailed
+from e2esync.errors import E2ESyncError, PartlyFailed, StateBehind
 
 if TYPE_CHECKING:
     from e2esync.adapters.stores.counting import Counts, Traffic
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from e2esync.engine.vault import Summary
     from e2esync.wiring.localdevice import HomeDevice
 
+RENEWED = (
+    "what this device knew was older than what it has published (a restored backup, a copied disk or lost state): "
+    "it goes on as a new device, and nothing is lost"
+)
 NO_SETTINGS: Mapping[str, str | None] = {}
 
 
@@ -119,6 +123,7 @@ def _run(
     settings: Mapping[str, str | None],
     accepted: Collection[str],
 ) -> Summary:
+    from e2esync.engine.renew import renew
     from e2esync.engine.seen import note_sync
     from e2esync.wiring.build import synced_folder
 
@@ -130,7 +135,14 @@ def _run(
             local, note, traffic=traffic, progress=bar, address=address, accepted=accepted
         ) as vault,
     ):
-        summary: Summary = work(vault, dry_run=dry_run)
+        try:
+            summary: Summary = work(vault, dry_run=dry_run)
+        except StateBehind:
+            if dry_run:
+                raise
+            vault = renew(vault, note, local)  # noqa: PLW2901  the same folder
+            session.out.warn(RENEWED)
+            summary = work(vault, dry_run=dry_run)
         if not dry_run:
             note_sync(vault)
         return summary

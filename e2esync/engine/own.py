@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from e2esync.engine import ownhead
 from e2esync.engine.vault import SyncedFolder
-from e2esync.errors import BadObject, Fork, IntegrityError
+from e2esync.errors import BadObject, IntegrityError, StateBehind
 from e2esync.format import names
 from e2esync.model.store import ObjectInfo, ObjectNotFound
 from e2esync.vault.heads import open_head
@@ -87,9 +87,22 @@ def _check_not_ahead(vault: SyncedFolder, stored: bytes, own: ownhead.OwnHead) -
         _refuse_restored()
 
 
+def check_pending(vault: SyncedFolder) -> None:
+    """See that a head that waits to be put is the next one of this device.
+
+    Raises:
+        StateBehind: The store shows another word of ours with that sequence, or a later one.
+    """
+    pending = vault.state.get(ownhead.PENDING)
+    stored = _get(vault, names.head(vault.vault_id, vault.device.id)) if pending is not None else None
+    if stored is not None and stored != pending:
+        own = ownhead.load(vault.state)
+        _check_not_ahead(vault, stored, own)
+
+
 def _refuse_restored() -> NoReturn:
-    raise Fork(
+    raise StateBehind(
         "this device's state is older than what it has published",
         why="the local state was restored from a backup, copied, or lost",
-        fix="e2esync forget FOLDER, then e2esync join STORE FOLDER; files stay where they are",
+        fix="e2esync sync, which goes on as a new device; files stay where they are",
     )

@@ -85,19 +85,17 @@ class Due(NamedTuple):
 def things(state: FolderState, node: bytes) -> list[Due]:
     """Return what there is of a node, here and in the tree.
 
-    What stands on the disk shows the content that it has, else one that nothing else here has.
+    What stands on the disk shows the content that it has, best where that belongs, else one that nothing else here has.
     """
     shown, rows = shown_of(state, node), state.rows_of(node)
     kind, is_alone = kind_of(node), len(shown) <= 1 and len(rows) <= 1
     rows.sort(key=lambda row: (row.hash, row.parent, row.name))
-    of_value = {digest_of(each.content): each for each in shown}
+    places = {digest_of(each.content): (each.parent, each.name) for each in shown}
     having: dict[bytes, DiskRow] = {}
-    left = []
     for row in rows:
-        if row.hash in of_value and row.hash not in having:
+        if row.hash in places and (row.hash not in having or places[row.hash] == (row.parent, row.name)):
             having[row.hash] = row
-        else:
-            left.append(row)
+    left = [row for row in rows if having.get(row.hash) is not row]
     found = []
     for each in shown:
         digest = digest_of(each.content)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from e2esync.engine import ownhead
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
+from e2esync.engine.fetch import fetch
 from e2esync.engine.guard import guard
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, read_marks
 from e2esync.engine.mend import mend
-from e2esync.engine.own import Listed, see_own_head
+from e2esync.engine.own import Listed, check_pending, see_own_head
+from e2esync.engine.owner import has_looked, knows_nothing, see_owner
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
 from e2esync.engine.scan import scan
@@ -38,7 +40,13 @@ def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
 
 
 def begin(vault: SyncedFolder) -> Listed:
-    """Finish what was cut off before, here and in the store; return what one LIST says of the heads."""
+    """Finish what was cut off before, here and in the store; return what one LIST says of the heads.
+
+    Raises:
+        StateBehind: The local state was restored, copied or lost: `engine.renew`.
+    """
+    see_owner(vault)
+    check_pending(vault)
     put_pending_head(vault)
     listed = see_own_head(vault)
     take_stock(vault)
@@ -47,6 +55,9 @@ def begin(vault: SyncedFolder) -> Listed:
 
 def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
     """Scan the folder, store what changed and publish it; now and then look whether the store has kept it."""
+    if knows_nothing(vault.state):  # its first word is that of somebody who has seen what there is
+        fetch(vault, listed)
+        has_looked(vault.state)
     marks = read_marks(vault, listed.marks)
     vault.catalogue.do_not_borrow(marks.packs)
     with vault.state.transaction():

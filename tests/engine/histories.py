@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from e2esync.engine import listing
 from e2esync.engine.vault import Summary
+from e2esync.errors import StateBehind
 from tests.engine.mortal import Death, Meanwhile, run
 from tests.engine.shows import shown
 from tests.engine.world import Dev, World
@@ -34,6 +35,7 @@ class Kinds(NamedTuple):
     length: int = 1
     killed: float = 0.0  # chance that a command is killed at some step
     disturbed: float = 0.0  # chance that the user does something in the middle of a command
+    restored: float = 0.0  # chance that the state of a device is lost, or becomes that of some time before
     most_steps: int = 60  # at which either comes
 
 
@@ -57,7 +59,9 @@ class History:
 
     def _step(self) -> None:
         dev, chance = self.random.choice(self.devices), self.random.random()
-        if chance < 0.5:
+        if self.random.random() < self.kinds.restored:
+            self._restore(dev)
+        elif chance < 0.5:
             for _ in range(self.random.randint(1, 3)):
                 User(self, dev).do_something()
         elif chance < 0.65:
@@ -67,7 +71,33 @@ class History:
         else:
             self._run(dev, "sync")
 
+    def _restore(self, dev: Dev) -> None:
+        """Keep the state of a device, or put back what was kept, or lose it."""
+        kept, what = dev.home / "kept", self.random.choice(["keep", "put back", "lose"])
+        dev.close()
+        if what == "keep":
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir()
+        for path in dev.home.glob("*.db*"):
+            if what == "keep":
+                shutil.copy(path, kept)
+            elif what == "lose" or kept.is_dir():
+                path.unlink()
+        if what == "put back" and kept.is_dir():
+            for path in kept.iterdir():
+                shutil.copy(path, dev.home)
+        dev.restart()
+        self.trace.append(f"{dev.name}: {what} the state")
+
     def _run(self, dev: Dev, command: str) -> None:
+        try:
+            self._run_once(dev, command)
+        except StateBehind:
+            self.trace.append(f"{dev.name} goes on as a new device")
+            dev.renew()
+            self._run_once(dev, command)
+
+    def _run_once(self, dev: Dev, command: str) -> None:
         at, chance = self.random.randint(1, self.kinds.most_steps), self.random.random()
         if chance < self.kinds.killed:
             death = Death(at, after=self.random.random() < 0.5)
@@ -104,11 +134,18 @@ class History:
         for number in range(1, 2 * len(self.devices) + 4):
             puts = 0
             for dev in self.devices:
-                self.trace.append(f"{dev.name} sync")
-                puts += dev.count(partial(_sync, dev)).requests["PUT"]
+                try:
+                    puts += dev.count(partial(self._finish, dev)).requests["PUT"]
+                except StateBehind:
+                    dev.renew()
+                    puts += 1
             if not puts:
                 return number
         return number
+
+    def _finish(self, dev: Dev) -> None:
+        self.trace.append(f"{dev.name} sync")
+        said(dev.sync(), dev)
 
     def _count(self, found: Counter[str], there: Counter[int]) -> None:
         saved = self.saved
@@ -116,10 +153,6 @@ class History:
         found["superseded"] = len((saved.replaced & there.keys()) - saved.deleted)
         found["resurrected"] = len(((saved.deleted - saved.replaced) & there.keys()) - saved.moved)
         found["duplicated"] = sum(times > 1 for times in there.values())
-
-
-def _sync(dev: Dev) -> None:
-    said(dev.sync(), dev)
 
 
 def said(summary: Summary, dev: Dev) -> None:

@@ -16,6 +16,7 @@ KINDS = {
     "plain": Kinds(),
     "killed": Kinds(killed=0.4),
     "disturbed": Kinds(disturbed=0.5),
+    "restored": Kinds(restored=0.08),
     "long": Kinds(length=3, killed=0.15, disturbed=0.15),
 }
 MOST = {"superseded": 0.4, "resurrected": 0.3, "duplicated": 0.2, "slow": 0.1}

@@ -21,6 +21,7 @@ from e2esync.adapters.stores.counting import CountingStore, Counts
 from e2esync.adapters.stores.memory import MemoryStore
 from e2esync.crypto import recovery
 from e2esync.crypto.secrets import Entropy
+from e2esync.engine.owner import become
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
 from e2esync.engine.sync import sync
@@ -124,6 +125,14 @@ class Dev:
         self.close()
         self.store = store or self.store
         self.vault = _open(self)
+
+    def renew(self) -> None:
+        """Go on as a new device, as the program does where the state was restored or lost."""
+        device = create_device(self.keys.identity)
+        with self.vault.state.transaction():
+            become(self.vault, self.device.id, device.id)
+        self.device = device
+        self.restart()
 
     @contextmanager
     def using(self, **parts: object) -> Iterator[None]:

@@ -43,6 +43,13 @@ class FolderState(TreeTables, CrowdTables, ArrivingTables, DiskTables, ScanTable
         """Inside a transaction, undo what is done inside of this."""
         return tried(self._db)
 
+    def forget_tree_and_disk(self) -> None:
+        """Forget the tree and what is on the disk, as a new device knows nothing of them."""
+        for table in (
+            "node", "page", "dead", "moved", "directory", "loose", "unsaid", "crowd", "row", "due",
+        ):  # fmt: skip
+            self._db.execute(f"DELETE FROM {table}")
+
     # small values
 
     def get(self, key: str) -> bytes | None:
