@@ -33,7 +33,12 @@ ENTRIES = (
     Entry("log", None, "daily", "what changed, who, when", is_common=False),
     Entry("history", None, "daily", "the versions of a file", is_common=False),
     Entry("restore", None, "daily", "bring back any version", is_common=False),
-    Entry("conflicts", None, "daily", "what two devices changed at once", is_common=False),
+    Entry(
+        "conflicts",
+        "conflicting.conflicts",
+        "daily",
+        "what several devices changed at once, and how to settle it",
+    ),
     Entry("ignore", None, "daily", "what is not synced", is_common=False),
     Entry("verify", "verifying.verify", "daily", "check what the store holds; --deep reads every byte"),
     Entry("prune", None, "daily", "let go of what no version needs", is_common=False),

@@ -45,7 +45,7 @@ def _values(one: FolderSurvey) -> dict[str, Any]:
         "bytes": one.bytes,
         "pending_up": one.pending_up,
         "pending_down": one.pending_down,
-        "conflicts": 0,
+        "conflicts": one.conflicts,
         "last_sync": time_text(one.last_sync),
         "devices": [
             {

@@ -42,7 +42,7 @@ def synced_folder(
     directory = local.home.vault(note.vault)
     with ExitStack() as stack:
         stack.enter_context(folder_lock(local, note))
-        folder = stack.enter_context(_open_folder(note))
+        folder = stack.enter_context(open_folder(note))
         membership = open_membership(note.vault, local.membership(note.vault))
         keyring = open_keyring(membership, local.identity())
         state, catalogue = FolderState(directory / STATE_FILE), Catalogue(directory / CATALOGUE_FILE)
@@ -68,6 +68,22 @@ def synced_folder(
         )
 
 
+@contextmanager
+def known_folder(local: HomeDevice, note: FolderNote) -> Iterator[tuple[FolderState, LocalFolder]]:
+    """Give a folder and what is known of it, locked for this process; keys and store stay closed.
+
+    Raises:
+        Busy: Another process works on the folder.
+        SafetyStop: The folder is missing.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(folder_lock(local, note))
+        folder = stack.enter_context(open_folder(note))
+        state = FolderState(local.home.vault(note.vault) / STATE_FILE)
+        stack.callback(state.close)
+        yield state, folder
+
+
 def folder_lock(local: HomeDevice, note: FolderNote) -> FolderLock:
     """Return the lock of a folder, by which one process at a time works on it."""
     directory = local.home.vault(note.vault)
@@ -75,7 +91,12 @@ def folder_lock(local: HomeDevice, note: FolderNote) -> FolderLock:
     return FolderLock(directory / LOCK_FILE)
 
 
-def _open_folder(note: FolderNote) -> LocalFolder:
+def open_folder(note: FolderNote) -> LocalFolder:
+    """Return the folder.
+
+    Raises:
+        SafetyStop: It is missing.
+    """
     try:
         return LocalFolder.open(note.path)
     except Unreadable as error:

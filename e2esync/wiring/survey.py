@@ -38,6 +38,7 @@ class FolderSurvey:
     bytes: int = 0
     pending_up: int = 0
     pending_down: int = 0
+    conflicts: int = 0
     last_sync: int | None = None  # seconds since 1970
     devices: tuple[SeenDevice, ...] = ()
     needs: tuple[Need, ...] = ()
@@ -56,6 +57,7 @@ def survey(local: HomeDevice, note: FolderNote) -> FolderSurvey:
             files=files,
             bytes=size,
             pending_down=state.count_due(),
+            conflicts=state.count_beside(),
             last_sync=last_sync(state),
             devices=tuple(seen_devices(state)),
         )
@@ -76,7 +78,9 @@ def _look_at_disk(known: FolderSurvey, state: FolderState) -> FolderSurvey:
                 known, needs=(_missing(note.path, "its marker (.e2esync) is gone or another vault's"),)
             )
         found = scan(folder, state, clock=_NO_WAITING)
-        return replace(known, pending_up=sum(_differs(state, one) for one in state.found()) + len(found.gone))
+        differing = sum(_differs(state, one) for one in state.found())
+        needs = (_in_conflict(note.path, known.conflicts),) if known.conflicts else ()
+        return replace(known, pending_up=differing + len(found.gone), needs=needs)
     except E2ESyncError as error:
         return replace(known, needs=(Need(error.code, error.what, error.fix),))
     finally:
@@ -98,4 +102,13 @@ def _missing(path: Path, reason: str) -> Need:
         "folder-missing",
         f"the folder {path} is not there: {reason}",
         f"mount the disk it is on, or e2esync forget {path}",
+    )
+
+
+def _in_conflict(path: Path, number: int) -> Need:
+    copies = "1 copy stands" if number == 1 else f"{number} copies stand"
+    return Need(
+        "conflict",
+        f"{copies} beside others in {path}: several devices changed them at the same time",
+        "e2esync conflicts list",
     )

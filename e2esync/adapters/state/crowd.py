@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from e2esync.adapters.state.tables import Tables
@@ -53,10 +53,9 @@ class CrowdTables(Tables):
         self._db.execute("DELETE FROM crowd WHERE parent = ?", (parent,))
         self._db.executemany("INSERT INTO crowd VALUES (?, ?, ?, ?, ?)", crowd)
 
-    def beside(self) -> Iterator[Crowded]:
-        """Yield what stands beside something else, under a name made for it."""
-        query = "SELECT * FROM crowd WHERE name != place ORDER BY parent, name"
-        return map(Crowded._make, self._db.execute(query))
+    def crowd(self) -> list[Crowded]:
+        """Return all that is not alone, by directory and place."""
+        return list(map(Crowded._make, self._db.execute("SELECT * FROM crowd ORDER BY parent, place, name")))
 
     def count_beside(self) -> int:
         """Return how many things stand beside others."""
