@@ -6,7 +6,7 @@ form: a level keeps between 64 and 127 items once it has given a page to the nex
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -118,3 +118,26 @@ def descend(spot: Spot, body: bytes) -> Spot:
     shape.must(hold=page.level == spot.level - 1)
     span = PAGE_ITEMS**page.level
     return Spot(page.items[spot.offset // span], page.level, spot.offset % span)
+
+
+def newest_first(history: History, body_of: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """Yield the hashes of all snapshots that a history covers, the newest first.
+
+    `body_of` gives the body of a history page by its id; it is asked for one only where the walk comes to it.
+
+    Raises:
+        BadObject: A body is no history page of its level.
+    """
+    for level, items in enumerate(history):
+        for item in reversed(items):
+            yield from _newest_first(item, level, body_of)
+
+
+def _newest_first(item: bytes, level: int, body_of: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    if level == 0:
+        yield item
+        return
+    page = HistoryPage.decode(body_of(item))
+    shape.must(hold=page.level == level - 1)
+    for below in reversed(page.items):
+        yield from _newest_first(below, level - 1, body_of)

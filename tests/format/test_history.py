@@ -16,6 +16,7 @@ from e2esync.format.history import (
     descend,
     level_sizes,
     locate,
+    newest_first,
 )
 
 COUNT = 64 * 64 * 2 + 64 * 3 + 70  # three levels
@@ -137,3 +138,23 @@ def test_a_page_comes_back():
 def test_what_the_history_does_not_cover_is_our_bug():
     with pytest.raises(ValueError, match="201"):
         locate(built(200)[0], 201)
+
+
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 192, COUNT])
+def test_the_hashes_come_from_the_newest_to_the_first(count):
+    history, pages = built(count)
+    found = list(newest_first(history, pages.__getitem__))
+    assert found == [hash_of(sequence) for sequence in range(count, 0, -1)]
+
+
+def test_the_newest_need_no_page():
+    found = newest_first(WHOLE, {}.__getitem__)
+    recent = [next(found) for _ in WHOLE[0]]
+    assert recent == [hash_of(sequence) for sequence in range(COUNT, COUNT - len(recent), -1)]
+
+
+def test_a_page_of_another_level_ends_the_walk():
+    history, pages = built(128)
+    body = HistoryPage(1, HistoryPage.decode(pages[history[1][0]]).items).encode()
+    with pytest.raises(BadObject):
+        list(newest_first(history, lambda _: body))
