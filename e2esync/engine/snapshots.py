@@ -42,6 +42,18 @@ def snapshots(vault: OpenVault, head: Head, reader: BlobReader) -> Iterator[Past
 
 
 def _read(vault: OpenVault, head: Head, reader: BlobReader, sequence: int, digest: bytes) -> Snapshot | None:
+    snapshot = read_snapshot(vault, head, reader, digest)
+    if snapshot is not None and snapshot.sequence != sequence:
+        raise BadObject("a snapshot in a pack is not the one that its device's history names")
+    return snapshot
+
+
+def read_snapshot(vault: OpenVault, head: Head, reader: BlobReader, digest: bytes) -> Snapshot | None:
+    """Return a snapshot of a head's device by its hash; None if it is in no pack any more.
+
+    Raises:
+        BadObject: What is stored is not what was signed.
+    """
     try:
         record = reader.snapshot(vault.cipher.snapshot_id(digest))
     except MissingObject:
@@ -49,6 +61,6 @@ def _read(vault: OpenVault, head: Head, reader: BlobReader, sequence: int, diges
     snapshot, found = open_snapshot(
         record, signer=head.certificate.signing, vault_id=vault.vault_id, device=head.device
     )
-    if (found, snapshot.sequence) != (digest, sequence):
+    if found != digest:
         raise BadObject("a snapshot in a pack is not the one that its device's history names")
     return snapshot

@@ -80,6 +80,6 @@ def test_a_page_that_is_no_history_is_refused(pair):
     head = read_head(b.vault, a.device.id)
     reader = BlobReader(b.vault)
     load_indexes(b.vault, [head])
-    reader.history_page = lambda page_id: reader._page(BlobKind.HISTORY, page_id) + b"\0"
+    reader.history_page = lambda page_id: reader._page(BlobKind.HISTORY, page_id) + b"\0"  # type: ignore[method-assign]
     with pytest.raises(BadObject):
         list(snapshots(b.vault, head, reader))

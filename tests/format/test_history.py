@@ -148,7 +148,8 @@ def test_the_hashes_come_from_the_newest_to_the_first(count):
 
 
 def test_the_newest_need_no_page():
-    found = newest_first(WHOLE, {}.__getitem__)
+    none: dict[bytes, bytes] = {}
+    found = newest_first(WHOLE, none.__getitem__)
     recent = [next(found) for _ in WHOLE[0]]
     assert recent == [hash_of(sequence) for sequence in range(COUNT, COUNT - len(recent), -1)]
 
