@@ -30,9 +30,14 @@ ENTRIES = (
     Entry("push", "daily.push", "daily", "store what changed, and publish it"),
     Entry("pull", "daily.pull", "daily", "bring the folder to the newest state"),
     Entry("sync", "daily.sync", "daily", "push and pull in one"),
-    Entry("log", None, "daily", "what changed, who, when", is_common=False),
-    Entry("history", None, "daily", "the versions of a file", is_common=False),
-    Entry("restore", None, "daily", "bring back any version", is_common=False),
+    Entry("log", "past.log", "daily", "what changed, who, when"),
+    Entry("history", "past.history", "daily", "the versions of a file"),
+    Entry(
+        "restore",
+        "past.restore",
+        "daily",
+        "bring back any version, what was deleted, or a directory as it was",
+    ),
     Entry(
         "conflicts",
         "conflicting.conflicts",

@@ -42,10 +42,16 @@ def entries(state: FolderState) -> Iterator[Entry]:
     Raises:
         BadObject: The tree does not hang together.
     """
+    for path, key, shown in everything(state):
+        yield _entry(path, kind_of(key), shown)
+
+
+def everything(state: FolderState) -> Iterator[tuple[bytes, bytes, Shown]]:
+    """Yield path, node and what is shown of it, in the order of the tree; the state must not change before the end."""
     paths = _TreePaths(state)
     for key, _ in _nodes(state):
         for shown in shown_of(state, key):
-            yield _entry(join(paths.directory(shown.parent), shown.name), kind_of(key), shown)
+            yield join(paths.directory(shown.parent), shown.name), key, shown
 
 
 def find(state: FolderState, path: bytes) -> tuple[bytes, Shown] | None:

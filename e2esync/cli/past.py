@@ -1,0 +1,249 @@
+"""`log`, `history` and `restore`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from e2esync.cli import options as o
+from e2esync.cli.moments import moment
+from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
+from e2esync.cli.places import s3_settings
+from e2esync.cli.progress import Bar
+from e2esync.cli.session import Session, folder_of
+from e2esync.errors import UsageError
+
+if TYPE_CHECKING:
+    from e2esync.engine.history import Event
+    from e2esync.engine.notes import FolderNote
+    from e2esync.engine.restore import Thing
+    from e2esync.engine.vault import SyncedFolder
+
+PathArgument = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A file or directory in a synced folder; it may be absent now.")
+]
+
+
+def log(
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PATH]", help="A file or directory; all folders if none is named."),
+    ] = None,
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", envvar="E2ESYNC_SINCE", help="RFC 3339, or 2h, 3d."),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="NAME", envvar="E2ESYNC_DEVICE", help="Of one device only."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Comes with the daemon.", hidden=True)] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Comes with a later version.", hidden=True)
+    ] = False,
+    endpoint_url: o.EndpointUrl = None,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    addressing_style: o.AddressingStyle = None,
+    json: o.Json = False,
+    no_input: o.NoInput = False,
+    yes: o.Yes = False,
+    plain: o.Plain = False,
+) -> None:
+    """Tell what was changed, by whom and when, newest first."""
+    from e2esync.engine.history import events
+
+    if follow or export:
+        raise UsageError(f"`log --{'follow' if follow else 'export'}` comes with a later version")
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    settings = s3_settings(endpoint_url, profile, region, addressing_style)
+    told: list[tuple[FolderNote, Event]] = []
+    for note, relative in _places(session, path):
+        with _opened(session, note, settings) as vault:
+            begin = moment(since, vault.clock.now()) if since is not None else 0
+            told += [
+                (note, event)
+                for event in events(vault, since=begin)
+                if event.time >= begin and _is_at(event, relative) and device in {None, event.device_name}
+            ]
+    told.sort(key=lambda one: one[1].time, reverse=True)
+    session.out.document("log", changes=[_change(note, event) for note, event in told])
+    for text in columns([_change_row(event) for _, event in told]):
+        session.out.data(text)
+
+
+def _places(session: Session, path: Path | None) -> list[tuple[FolderNote, bytes]]:
+    if path is None:
+        return [(note, b"") for note in session.folders(session.device(), None)]
+    return [_place(session, path)]
+
+
+def _place(session: Session, path: Path) -> tuple[FolderNote, bytes]:
+    """Return the folder in which a path is, and the path in it; the folder itself is the empty path."""
+    local = session.device()
+    session.folders(local, None)
+    expanded = path.expanduser()
+    full = Path(os.path.realpath(expanded.parent)) / expanded.name
+    if expanded.name in {"", ".", ".."}:
+        full = Path(os.path.realpath(expanded))
+    note = folder_of(local.folders(), full)
+    relative = full.relative_to(note.path)
+    return note, b"" if relative == Path() else bytes(relative)
+
+
+@contextmanager
+def _opened(session: Session, note: FolderNote, settings: Mapping[str, str | None]) -> Iterator[SyncedFolder]:
+    from e2esync.adapters.stores.counting import Traffic
+    from e2esync.wiring.build import synced_folder
+
+    given = {key: value for key, value in settings.items() if value is not None}
+    with (
+        Bar(session.out) as bar,
+        synced_folder(
+            session.device(), note, traffic=Traffic(), progress=bar, address=replace(note.store, **given)
+        ) as vault,
+    ):
+        yield vault
+
+
+def _is_at(event: Event, path: bytes) -> bool:
+    where = {event.path, event.origin or event.path}
+    return not path or any(each == path or each.startswith(path + b"/") for each in where)
+
+
+def _change(note: FolderNote, event: Event) -> dict[str, Any]:
+    return {
+        "time": time_text(event.time),
+        "device": event.device_name,
+        "person": event.person,
+        "change": str(event.what),
+        **path_values(event.path),
+        "from": path_values(event.origin)["path"] if event.origin is not None else None,
+        "version": event.id,
+        "folder": str(note.path),
+    }
+
+
+def _change_row(event: Event) -> tuple[str, ...]:
+    name = escape(os.fsdecode(event.path))
+    if event.origin is not None:
+        name = f"{escape(os.fsdecode(event.origin))} -> {name}"
+    return time_text(event.time) or "", escape(event.device_name), str(event.what), name
+
+
+def history(
+    path: PathArgument,
+    *,
+    endpoint_url: o.EndpointUrl = None,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    addressing_style: o.AddressingStyle = None,
+    json: o.Json = False,
+    no_input: o.NoInput = False,
+    yes: o.Yes = False,
+    plain: o.Plain = False,
+) -> None:
+    """List the versions of a file, newest first, wherever it stood."""
+    from e2esync.engine.history import What, is_thing
+    from e2esync.engine.restore import versions
+
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    note, relative = _place(session, path)
+    with _opened(session, note, s3_settings(endpoint_url, profile, region, addressing_style)) as vault:
+        found = [event for event in versions(vault, relative) if is_thing(event)]
+    if not found:
+        raise UsageError(
+            f"{escape(str(path))} has no versions",
+            why="no file ever stood there, as far as this device has read",
+            fix="e2esync log",
+        )
+    session.out.document(
+        "history",
+        **path_values(relative),
+        folder=str(note.path),
+        versions=[
+            {
+                "id": event.id,
+                "time": time_text(event.time),
+                "device": event.device_name,
+                "person": event.person,
+                "size": getattr(event.content, "size", 0),
+                "deleted": event.what is What.DELETED,
+                "change": str(event.what),
+                "at": path_values(event.path)["path"],
+            }
+            for event in found
+        ],
+    )
+    rows = [(*_change_row(event), size_text(getattr(event.content, "size", 0)), event.id) for event in found]
+    for text in columns(rows):
+        session.out.data(text)
+    session.out.note("To bring one back: e2esync restore PATH --version ID")
+
+
+def restore(
+    path: PathArgument,
+    *,
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="ID", help="One that `history` lists.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", envvar="E2ESYNC_AT", help="As it was then.")
+    ] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="What was deleted there last.")] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DEST", envvar="E2ESYNC_TO", help="Not in place, but here.")
+    ] = None,
+    mine_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--mine-to", metavar="DIR", envvar="E2ESYNC_MINE_TO", help="Where unpublished files go."
+        ),
+    ] = None,
+    endpoint_url: o.EndpointUrl = None,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    addressing_style: o.AddressingStyle = None,
+    json: o.Json = False,
+    no_input: o.NoInput = False,
+    yes: o.Yes = False,
+    plain: o.Plain = False,
+) -> None:
+    """Bring back a version of a file, what was deleted, or a whole directory as it was. Nothing is taken away."""
+    from e2esync.engine.restore import put_elsewhere, put_into_folder
+
+    if sum([version is not None, at is not None, deleted]) != 1:
+        raise UsageError("say what to bring back", fix="--version ID, --at TIME or --deleted, one of them")
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    note, relative = _place(session, path)
+    with _opened(session, note, s3_settings(endpoint_url, profile, region, addressing_style)) as vault:
+        things = _wanted(vault, relative, version, at)
+        if to is not None:
+            written = put_elsewhere(vault, things, relative, Path(os.path.realpath(to.expanduser())))
+        else:
+            written = put_into_folder(vault, things, mine_to=mine_to)
+    session.out.document(
+        "restored", folder=str(note.path), files=written, to=str(to) if to is not None else None
+    )
+    session.out.data(f"{counted(written, 'file')} restored")
+    if to is None:
+        session.out.note("Next: e2esync push")
+
+
+def _wanted(vault: SyncedFolder, path: bytes, version: str | None, at: str | None) -> list[Thing]:
+    from e2esync.engine.restore import at_time, deleted, things_at
+    from e2esync.engine.restore import version as find_version
+
+    if version is not None:
+        return [find_version(vault, path, version)]
+    if at is not None:
+        with at_time(vault, moment(at, vault.clock.now())) as then:
+            return things_at(then, path)
+    return deleted(vault, path)
