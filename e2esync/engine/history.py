@@ -200,8 +200,8 @@ class _Push:
         if own is None:
             return None
         before, paths = self._before(key)
-        content = next(sights(key, fold(entries))).content
         new = [each for each in own.contents if (each.dot.device, each.dot.sequence) == self._dot]
+        content = new[0] if new else next(sights(key, fold(entries))).content
         if any(isinstance(each, DirectoryContent) and not each.here for each in new):
             return self._event(What.DELETED, key, path=self._path(key))
         path = self._path(key)

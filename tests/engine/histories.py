@@ -9,20 +9,23 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from e2esync.engine import listing
+from e2esync.engine.history import events
 from e2esync.engine.vault import Summary
-from e2esync.errors import StateBehind
-from tests.engine.mortal import Death, Meanwhile, run
+from e2esync.errors import StateBehind, StoreUnavailable
+from e2esync.model.store import Store
+from tests.engine.mortal import CutOff, Death, Meanwhile, run
 from tests.engine.shows import shown
 from tests.engine.world import Dev, World
 from tests.merge.histories import Saved
 
-NEVER = {"diverged", "not as shown", "not as listed", "not quiet", "lost"}
+NEVER = {"diverged", "not as shown", "not as listed", "not quiet", "lost", "unrecorded"}
 COUNTED = ("superseded", "resurrected", "duplicated", "slow")
 
 NAMES = ["a", "b", "c"]
@@ -36,28 +39,32 @@ class Kinds(NamedTuple):
     killed: float = 0.0  # chance that a command is killed at some step
     disturbed: float = 0.0  # chance that the user does something in the middle of a command
     restored: float = 0.0  # chance that the state of a device is lost, or becomes that of some time before
-    most_steps: int = 60  # at which either comes
+    cut_off: float = 0.0  # chance that the store is out of reach from some step on
+    most_steps: int = 60  # at which any of these comes
 
 
 class History:
     """One history, told by its seed."""
 
-    def __init__(self, home: Path, seed: int, kinds: Kinds) -> None:
+    def __init__(
+        self, home: Path, seed: int, kinds: Kinds, *, store: Store | None = None, number: int = 0
+    ) -> None:
         self.random, self.kinds, self.saved = Random(seed), kinds, Saved()
-        self.world = World(home)
-        self.devices = list(self.world.in_order("ABCD"[: self.random.randint(2, 4)]).values())
+        self.world = World(home, store)
+        self.devices = list(self.world.in_order("ABCD"[: number or self.random.randint(2, 4)]).values())
+        self.published: set[int] = set()  # contents that stood on a disk when it was pushed
         self.trace: list[str] = []
 
     def live(self) -> Counter[str]:
         """Live it; return what came of it."""
         try:
             for _ in range(self.random.randint(5, 30) * self.kinds.length):
-                self._step()
-            return self._end()
+                self.step()
+            return self.end()
         finally:
             self.world.close()
 
-    def _step(self) -> None:
+    def step(self) -> None:
         dev, chance = self.random.choice(self.devices), self.random.random()
         if self.random.random() < self.kinds.restored:
             self._restore(dev)
@@ -104,19 +111,28 @@ class History:
             done = run(dev, command, death)
             self.trace.append(f"{dev.name} {command}{'' if done else f', killed at {death.steps[-1]}'}")
             return
-        if chance < self.kinds.killed + self.kinds.disturbed:
+        chance -= self.kinds.killed
+        if chance < self.kinds.cut_off:
+            self.trace.append(f"{dev.name} {command}, cut off before step {at}")
+            with suppress(StoreUnavailable):
+                run(dev, command, CutOff(at))
+            return
+        chance -= self.kinds.cut_off
+        if chance < self.kinds.disturbed:
             self.trace.append(f"{dev.name} {command}, and meanwhile, before step {at}:")
             run(dev, command, Meanwhile(at, User(self, dev).do_something))
             return
         self.trace.append(f"{dev.name} {command}")
+        on_disk = numbers_on(dev)
         summary = getattr(dev, command)()
         if command != "pull":  # which leaves alone what was changed here
             said(summary, dev)
+            self.published |= on_disk
 
-    def _end(self) -> Counter[str]:
+    def end(self) -> Counter[str]:
         """Let everything go round, and look."""
         found: Counter[str] = Counter()
-        found["slow"] = self._settle() > 3  # rounds, the last of which has nothing to say
+        found["slow"] = self.settle() > 3  # rounds, the last of which has nothing to say
         first = self.devices[0].tree()
         for dev in self.devices:
             tree = dev.tree()
@@ -126,10 +142,17 @@ class History:
                 entry.path for entry in listing.entries(dev.vault.state)
             } != tree.keys()
             found["not quiet"] += dev.count(dev.sync).requests["PUT"] != 0
+        found["unrecorded"] = len(self.unrecorded(self.devices[0]))
         self._count(found, Counter(number_of(thing[1]) for thing in first.values() if thing[0] == "file"))
         return +found
 
-    def _settle(self) -> int:
+    def unrecorded(self, dev: Dev) -> set[int]:
+        """The contents that were published and are not in the history that a device reads."""
+        found = {getattr(event.content, "hash", None) for event in events(dev.vault)}
+        hash_of = dev.vault.cipher.content_hash
+        return {number for number in self.published if hash_of(content_of(number)) not in found}
+
+    def settle(self) -> int:
         """Let all sync until nobody has anything to say; return how many rounds that took."""
         for number in range(1, 2 * len(self.devices) + 4):
             puts = 0
@@ -153,6 +176,11 @@ class History:
         found["superseded"] = len((saved.replaced & there.keys()) - saved.deleted)
         found["resurrected"] = len(((saved.deleted - saved.replaced) & there.keys()) - saved.moved)
         found["duplicated"] = sum(times > 1 for times in there.values())
+
+
+def numbers_on(dev: Dev) -> set[int]:
+    """The contents on a disk."""
+    return {number_of(path.read_bytes()) for path in _below(dev.root) if path.is_file()}
 
 
 def said(summary: Summary, dev: Dev) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from e2esync.errors import StoreUnavailable
 from tests.engine.world import Dev
 
 _FOLDER = frozenset({
@@ -58,6 +59,19 @@ class Meanwhile(Death):
         if len(self.steps) + 1 == self._when:
             self._happens()
         return super().step(what, act)
+
+
+class CutOff(Death):
+    """From step `at` on the store is out of reach."""
+
+    def step(self, what: str, act: Callable[[], object]) -> object:
+        at, self.at = self.at, 0
+        try:
+            if what.startswith("store.") and len(self.steps) + 1 >= at:
+                raise StoreUnavailable("the network is gone")
+            return super().step(what, act)
+        finally:
+            self.at = at
 
 
 class _Steps:

@@ -95,8 +95,8 @@ def test_what_anybody_published_is_found_by_all(tmp_path, seed):
     history = History(tmp_path, seed, Kinds(killed=0.1))
     try:
         for _ in range(40):
-            history._step()
-        history._settle()
+            history.step()
+        history.settle()
         for dev in history.devices:
             hash_of = dev.vault.cipher.content_hash
             found = {getattr(event.content, "hash", None) for event in events(dev.vault)}
