@@ -42,7 +42,7 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
         trusted = accept_heads(vault, heads)
         check_contexts(vault, heads)
         chosen = choose(vault, heads)
-        if chosen:
+        if chosen or vault.state.count_due():  # the catalogue may know less than when that was joined
             load_indexes(vault, heads)
         changed = sum([join(vault, head) for head in sorted(chosen, key=_most_seen)])
         vault.state.set(TRUSTED, trusted.encode())

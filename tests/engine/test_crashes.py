@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from e2esync.engine.fetch import fetch
+from e2esync.engine.own import list_heads
 from e2esync.errors import E2ESyncError, StoreUnavailable
 from e2esync.format import names
 from tests.engine import test_push_pull as changes
@@ -316,5 +318,18 @@ def test_a_head_whose_fate_is_unknown_is_put_again_with_the_same_bytes(world, pa
     write(a.root / "a", b"edited once more")
     a.push()
     assert len(seen) == 1
+    b.pull()
+    assert b.differs(a.tree()) == {}
+
+
+def test_a_catalogue_that_knows_less_than_what_was_joined_is_filled_again(pair):
+    a, b = pair
+    base(a.root)
+    a.push()
+    fetch(b.vault, list_heads(b.vault))
+    b.close()
+    for path in b.home.glob("catalogue.db*"):
+        path.unlink()  # its commits may be lost with the power, those of the state are not
+    b.restart()
     b.pull()
     assert b.differs(a.tree()) == {}
