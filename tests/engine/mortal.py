@@ -116,10 +116,10 @@ class _Connection:
         return act()
 
 
-def run(dev: Dev, command: str, death: Death) -> bool:
+def run(dev: Dev, command: str, death: Death, *, folder_steps: frozenset[str] = _FOLDER) -> bool:
     """Run a command of a mortal device; return whether it came to its end. The next process may follow."""
     store = _Steps(dev.vault.store, death, "store", _STORE)
-    folder = _Steps(dev.vault.folder, death, "folder", _FOLDER)
+    folder = _Steps(dev.vault.folder, death, "folder", folder_steps)
     state, catalogue = dev.vault.state, dev.vault.catalogue
     whole = state._db, catalogue._db
     state._db = _Connection(whole[0], death, "state")  # type: ignore[assignment]

@@ -152,29 +152,34 @@ def names(case: Case) -> list[str]:
 def run(case: Case, driver: Driver) -> None:
     """Do the steps of a case, let all sync, and hold the outcome against what is to be."""
     for step in case.steps.split(", "):
-        who, *words = step.split()
-        if who == "sync":
-            driver.sync(*words)
-            continue
-        shown = driver.tree(who)
-        real = [_real(word, shown) for word in words]
-        match real:
-            case ["put", path, content]:
-                driver.put(who, path, int(content))
-            case ["mv", old, new]:
-                driver.move(who, old, new)
-            case ["rm", path]:
-                driver.remove(who, path)
-            case ["scan"]:
-                driver.scan(who)
-            case ["lose"]:
-                driver.lose(who)
-            case _:
-                raise ValueError(step)
+        do(step, driver)
     driver.sync()
     trees = [driver.tree(device) for device in names(case)]
     assert all(tree == trees[0] for tree in trees), trees
     assert normal(trees[0]) == sorted(case.outcome.split())
+
+
+def do(step: str, driver: Driver) -> None:
+    """Do one step of a case."""
+    who, *words = step.split()
+    if who == "sync":
+        driver.sync(*words)
+        return
+    shown = driver.tree(who)
+    real = [_real(word, shown) for word in words]
+    match real:
+        case ["put", path, content]:
+            driver.put(who, path, int(content))
+        case ["mv", old, new]:
+            driver.move(who, old, new)
+        case ["rm", path]:
+            driver.remove(who, path)
+        case ["scan"]:
+            driver.scan(who)
+        case ["lose"]:
+            driver.lose(who)
+        case _:
+            raise ValueError(step)
 
 
 _BESIDE = re.compile(r"([^/]*) \(conflict, (?:([A-D]), \S+ \S+ )?[0-9a-f]{8,}\)")
@@ -190,12 +195,18 @@ def _real(word: str, shown: dict[str, int | None]) -> str:
     return word
 
 
+def beside(path: str, content: object) -> str:
+    """Return the path of a content as outcomes are written: `PATH!CONTENT` beside another, `PATH~` a second node."""
+    *above, name = path.split("/")
+    parts = [_BESIDE.sub(r"\1~", part) for part in above]
+    parts.append(
+        _BESIDE.sub(lambda match: f"{match[1]}~" if content is None else f"{match[1]}!{content}", name)
+    )
+    return "/".join(parts)
+
+
 def normal(tree: dict[str, int | None]) -> list[str]:
     """Return a tree as outcomes are written."""
-    lines = []
-    for path, content in tree.items():
-        *above, name = path.split("/")
-        parts = [_BESIDE.sub(r"\1~", part) for part in above]
-        parts.append(_BESIDE.sub(r"\1~" if content is None else rf"\1!{content}", name))
-        lines.append("/".join(parts) + ("/" if content is None else f"={content}"))
-    return sorted(lines)
+    return sorted(
+        beside(path, content) + ("/" if content is None else f"={content}") for path, content in tree.items()
+    )
