@@ -7,7 +7,8 @@ Before anything is concluded from them they are brought into line, by nothing bu
 2. rows of directories that had to go and are not there are dropped;
 3. new directories and contents that stand where they have to are noted.
 
-What is not found stays as it is noted. Nothing on the disk is changed.
+What is not found stays as it is noted. Nothing on the disk is changed. What a killed process did there may
+be in the memory of the system only: a barrier stands before the commit, as it does after every change.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def take_stock(vault: SyncedFolder) -> None:
         noter.note_directories(due.directories)
         for thing in due.contents:
             noter.note(thing)
+        vault.folder.barrier()
 
 
 def parked_name(vault: SyncedFolder, thing: bytes) -> bytes:

@@ -6,14 +6,17 @@ Here some steps of each scene with some commands, and all of a few; all of all: 
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import count
 from random import Random
 
 import pytest
 
+from e2esync.engine.stock import take_stock
 from tests.engine.mortal import Death
-from tests.engine.power import LOSSES, Disk, Times
+from tests.engine.power import LOSSES, Disk, Times, run
 from tests.engine.power_scenes import COMMANDS, SCENES, enumerate_crashes
-from tests.engine.test_push_pull import write
+from tests.engine.test_crashes import change_everything
+from tests.engine.test_push_pull import base, sync, write
 from tests.engine.world import World
 
 WHOLE = ["file_becomes_directory", "swap_file_and_directory", "two edits", "copy edited"]
@@ -37,6 +40,31 @@ def test_power_lost_at_some_steps(tmp_path, name):
             tmp_path / commands[0], name, commands, stride=STRIDE, first=1 + number * 7 % STRIDE
         )
         assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("then", ["push", "pull"])
+def test_power_lost_after_a_killed_pull_was_taken_stock_of(tmp_path, then):
+    """What a killed process did may not be on the disk when the next one notes it."""
+    for at in count(1):
+        world = World(tmp_path / str(at))
+        with Times().told() as times, closing(world):
+            a, b = world.device("A"), world.device("B")
+            base(a.root)
+            sync(a, b)
+            change_everything(a.root)
+            a.push()
+            wanted, disk = a.tree(), Disk(b, times)
+            if run(b, "pull", Death(at), disk):
+                assert at > 20
+                return
+            with disk.under(Death()):
+                take_stock(b.vault)
+            disk.lose("all", Random(at))
+            getattr(b, then)()
+            for dev in (a, b, a, b):
+                dev.sync()
+            assert a.differs(wanted) == {}, at
+            assert b.differs(wanted) == {}, at
 
 
 def test_the_model_loses_what_no_barrier_followed_and_keeps_the_rest(tmp_path):
