@@ -79,5 +79,7 @@ def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> N
         is_emptied = rows > 1 and not vault.state.has_rows()
         guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
         if local.changed:
+            # What counts as published is on this disk: else a power cut puts an older content back, as an edit.
+            vault.folder.barrier()
             root = publish_tree(vault, uploader, local.changed)
             publish_snapshot(vault, uploader, root, marks=marks.hashes)

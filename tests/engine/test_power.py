@@ -67,6 +67,23 @@ def test_power_lost_after_a_killed_pull_was_taken_stock_of(tmp_path, then):
             assert b.differs(wanted) == {}, at
 
 
+def test_what_was_pushed_is_not_taken_back_by_a_loss_of_power(tmp_path):
+    """The file of a user that nobody has told to last is on the disk before it counts as published."""
+    world = World(tmp_path)
+    with Times().told() as times, closing(world):
+        a, b = world.device("A"), world.device("B")
+        base(a.root)
+        sync(a, b)
+        write(a.root / "a", b"edited")
+        disk = Disk(a, times)
+        disk.forgets(a.root / "a", b"content of a")
+        assert run(a, "push", Death(), disk)
+        disk.lose("all", Random(0))
+        for dev in (a, b, a):
+            dev.sync()
+        assert (a.root / "a").read_bytes() == (b.root / "a").read_bytes() == b"edited"
+
+
 def test_the_model_loses_what_no_barrier_followed_and_keeps_the_rest(tmp_path):
     """Names, contents, modes and inodes."""
     for loss in LOSSES:
