@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,12 +20,14 @@ from e2esync.engine.history import events
 from e2esync.engine.vault import Summary
 from e2esync.errors import StateBehind, StoreUnavailable
 from e2esync.model.store import Store
+from tests.engine import power
 from tests.engine.mortal import CutOff, Death, Meanwhile, run
+from tests.engine.power import Disk, Times
 from tests.engine.shows import shown
 from tests.engine.world import Dev, World
 from tests.merge.histories import Saved
 
-NEVER = {"diverged", "not as shown", "not as listed", "not quiet", "lost", "unrecorded"}
+NEVER = {"diverged", "not as shown", "not as listed", "not quiet", "lost", "not whole", "unrecorded"}
 COUNTED = ("superseded", "resurrected", "duplicated", "slow")
 
 NAMES = ["a", "b", "c"]
@@ -40,6 +42,7 @@ class Kinds(NamedTuple):
     disturbed: float = 0.0  # chance that the user does something in the middle of a command
     restored: float = 0.0  # chance that the state of a device is lost, or becomes that of some time before
     cut_off: float = 0.0  # chance that the store is out of reach from some step on
+    power: float = 0.0  # chance that power is lost at some step of a command
     most_steps: int = 60  # at which any of these comes
 
 
@@ -50,19 +53,17 @@ class History:
         self, home: Path, seed: int, kinds: Kinds, *, store: Store | None = None, number: int = 0
     ) -> None:
         self.random, self.kinds, self.saved = Random(seed), kinds, Saved()
-        self.world = World(home, store)
+        self.world, self.times = World(home, store), Times()
         self.devices = list(self.world.in_order("ABCD"[: number or self.random.randint(2, 4)]).values())
         self.published: set[int] = set()  # contents that stood on a disk when it was pushed
         self.trace: list[str] = []
 
     def live(self) -> Counter[str]:
         """Live it; return what came of it."""
-        try:
+        with closing(self.world), self.times.told():
             for _ in range(self.random.randint(5, 30) * self.kinds.length):
                 self.step()
             return self.end()
-        finally:
-            self.world.close()
 
     def step(self) -> None:
         dev, chance = self.random.choice(self.devices), self.random.random()
@@ -122,12 +123,28 @@ class History:
             self.trace.append(f"{dev.name} {command}, and meanwhile, before step {at}:")
             run(dev, command, Meanwhile(at, User(self, dev).do_something))
             return
+        if chance > 1 - self.kinds.power:
+            self._lose_power(dev, command, 2 * at)  # of steps there are more
+            return
         self.trace.append(f"{dev.name} {command}")
         on_disk = numbers_on(dev)
         summary = getattr(dev, command)()
         if command != "pull":  # which leaves alone what was changed here
             said(summary, dev)
             self.published |= on_disk
+
+    def _lose_power(self, dev: Dev, command: str, at: int) -> None:
+        death, disk = Death(at, after=self.random.random() < 0.5), Disk(dev, self.times)
+        done, loss = power.run(dev, command, death, disk), self.random.choice(power.LOSSES[1:])
+        lost = disk.lose(loss, self.random)
+        step = "the end" if done else death.steps[-1]
+        self.trace.append(f"{dev.name} {command}, power lost at {step}, {loss} of {lost}")
+        assert self._is_whole(dev), f"{dev.name} has what nobody wrote"
+
+    def _is_whole(self, dev: Dev) -> bool:
+        """Return whether all that stands there was written by somebody."""
+        written = set(map(content_of, self.saved.all))
+        return all(thing[1] in written for thing in dev.tree().values() if thing[0] == "file")
 
     def end(self) -> Counter[str]:
         """Let everything go round, and look."""
@@ -141,6 +158,7 @@ class History:
             found["not as listed"] += {
                 entry.path for entry in listing.entries(dev.vault.state)
             } != tree.keys()
+            found["not whole"] += not self._is_whole(dev)
             found["not quiet"] += dev.count(dev.sync).requests["PUT"] != 0
         found["unrecorded"] = len(self.unrecorded(self.devices[0]))
         self._count(found, Counter(number_of(thing[1]) for thing in first.values() if thing[0] == "file"))

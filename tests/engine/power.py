@@ -115,7 +115,7 @@ class Disk:
         self._dev, self._times, self._death = dev, times, Death()
         self._aside = dev.home / "aside"  # of the same file system: what is gone, until that lasts
         self._old_catalogue = dev.home / "catalogue.as it was"
-        self._aside.mkdir()
+        self._aside.mkdir(exist_ok=True)
         self._count = 0
         self._done: list[Done] = []
         self._written: dict[int, Written] = {}

@@ -1,4 +1,4 @@
-"""Random histories through the engine: same trees, nothing lost, quiet at the end, whatever was killed or came between.
+"""Random histories through the engine: same trees, nothing lost, quiet at the end, whatever was killed, came between or lost power.
 
 More of them: `python -m tests.long.histories --engine`.
 """
@@ -17,7 +17,8 @@ KINDS = {
     "killed": Kinds(killed=0.4),
     "disturbed": Kinds(disturbed=0.5),
     "restored": Kinds(restored=0.08),
-    "long": Kinds(length=3, killed=0.15, disturbed=0.15),
+    "power lost": Kinds(power=0.4),
+    "long": Kinds(length=3, killed=0.15, disturbed=0.15, power=0.15),
 }
 MOST = {"superseded": 0.4, "resurrected": 0.3, "duplicated": 0.2, "slow": 0.1}
 """Share of the histories of a chunk, and one more; of many long ones it was 20, 9, 5 and 0.1 %."""

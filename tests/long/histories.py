@@ -3,7 +3,7 @@
 python -m tests.long.histories [--histories N] [--first SEED] [--length N] [--crash-before-rows P]
     [--crash-after-apply P] [--lose-rows P]                        on the pure core
 python -m tests.long.histories --engine [--histories N] [--first SEED] [--length N] [--killed P]
-    [--disturbed P] [--restored P]                                 of the engine with real folders
+    [--disturbed P] [--restored P] [--power P]                     of the engine with real folders
 
 Nothing of "never" may come; the exit code is 1 if it does. The others are counted: where moves race with
 edits and deletions, an older version can stay beside the newer, and what was deleted can come back.
@@ -32,10 +32,9 @@ def main() -> int:
     never, counted = sorted(engine.NEVER), engine.COUNTED
     work: Callable[[int], Counter[str]]
     if asked.engine:
-        work = partial(
-            _through_the_engine,
-            kinds=engine.Kinds(asked.length, asked.killed, asked.disturbed, asked.restored),
-        )
+        chances = {"killed": asked.killed, "disturbed": asked.disturbed}
+        chances |= {"restored": asked.restored, "power": asked.power}
+        work = partial(_through_the_engine, kinds=engine.Kinds(asked.length, **chances))
     else:
         crashes = asked.crash_before_rows, asked.crash_after_apply, asked.lose_rows
         work = partial(live, kinds=Kinds(asked.length, *crashes))
@@ -75,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--killed", type=float, default=0.0, help="chance that a command is killed")
     parser.add_argument("--disturbed", type=float, default=0.0, help="chance that the user works meanwhile")
     parser.add_argument("--restored", type=float, default=0.0, help="chance that a state is lost or put back")
+    parser.add_argument("--power", type=float, default=0.0, help="chance that power is lost in a command")
     return parser.parse_args()
 
 
