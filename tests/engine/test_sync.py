@@ -90,6 +90,21 @@ def test_two_edits_of_a_file_stand_beside_each_other(pair):
     assert [dev.sync().conflicts for dev in pair] == [1, 1]
 
 
+def test_an_edit_of_what_two_wrote_the_same_takes_the_place_of_both(pair):
+    a, b = pair
+    write(a, "x", b"1")
+    round_of(a, b)
+    for dev in pair:
+        write(dev, "x", b"the same")
+    for dev in pair:
+        dev.push()
+    for dev in pair:
+        once(dev)
+    write(a, "x", b"edited")
+    round_of(a, b)
+    assert files(b) == {"x": b"edited"}
+
+
 def test_a_name_whose_deletion_not_all_have_seen_is_born_as_another_node(world: World):
     a, b, c = (world.device(name) for name in ("a", "b", "c"))
     write(a, "x", b"old")
