@@ -30,7 +30,7 @@ from e2esync.tree.compare import GetPage, compare
 from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.pages import Root
 from e2esync.tree.stored import StoredTree
-from e2esync.tree.values import Content, DirectoryContent, Entry
+from e2esync.tree.values import Content, DirectoryContent, Entry, Place
 from e2esync.vault.heads import Head
 
 PAGES = 4096  # remembered
@@ -133,10 +133,8 @@ class History:
             mine = self.tree(before.snapshot.root if before.snapshot is not None else None)
             olds = [mine, *(self.tree(root) for root in self._joined(now.snapshot))]
             push = _Push(self._vault.state, head, now, olds, new)
-            for key, value in compare(mine, new.root, get=self._get):
-                event = push.event(key, value)
-                if event is not None:
-                    yield event
+            for key, found in compare(mine, new.root, get=self._get):
+                yield from push.events(key, found)
             yield from push.gone_of_others(self._get)
 
     def _joined(self, snapshot: Snapshot) -> Iterator[tuple[bytes, int] | None]:
@@ -172,17 +170,17 @@ class _Push:
         self._path, self._paths_before = _Paths(state, new).path, [_Paths(state, old) for old in olds]
         self._joined = tuple((device, sequence) for device, sequence, _ in past.snapshot.changes)
 
-    def event(self, key: bytes, value: bytes | None) -> Event | None:
-        """Return what the push did to a node that it changed; None if it had only joined that."""
-        return self._written(key, value) if value is not None else self._gone(key)
+    def events(self, key: bytes, now: bytes | None) -> list[Event]:
+        """Return what the push did to a node that it changed; nothing if it had only joined that."""
+        return self._written(key, now) if now is not None else [self._gone(key)]
 
     def gone_of_others(self, get: GetPage) -> Iterator[Event]:
         """Yield what the push removed of that which it had joined, and never had published itself."""
         mine, *others = self._olds
         passed = set[bytes]()
         for other in others:
-            for key, value in compare(other, self._new.root, get=get):
-                if value is None and key not in passed and mine.value(key) is None:
+            for key, found in compare(other, self._new.root, get=get):
+                if found is None and key not in passed and mine.value(key) is None:
                     passed.add(key)
                     yield self._gone(key)
 
@@ -194,24 +192,24 @@ class _Push:
                 return entries, paths
         return NO_ENTRIES, self._paths_before[0]
 
-    def _written(self, key: bytes, value: bytes) -> Event | None:
-        entries = decoded(key, value)
+    def _written(self, key: bytes, now: bytes) -> list[Event]:
+        entries = decoded(key, now)
         own = next((each for each in entries if self._is_own(each)), None)
         if own is None:
-            return None
+            return []
         before, paths = self._before(key)
-        new = [each for each in own.contents if (each.dot.device, each.dot.sequence) == self._dot]
-        content = new[0] if new else next(sights(key, fold(entries))).content
-        if any(isinstance(each, DirectoryContent) and not each.here for each in new):
-            return self._event(What.DELETED, key, path=self._path(key))
+        new = [each for each in own.contents if self._is_new(each)]
         path = self._path(key)
-        if any((each.dot.device, each.dot.sequence) == self._dot for each in own.places) and before:
-            origin = paths.path(key)
-            if origin != path:
-                return self._event(What.MOVED, key, path=path, origin=origin, content=content)
-        if not before and not own.past:
-            return self._event(What.ADDED, key, path=path, content=content)
-        return self._event(What.CHANGED if new else What.MODE, key, path=path, content=content)
+        if any(isinstance(each, DirectoryContent) and not each.here for each in new):
+            return [self._event(What.DELETED, key, path=path)]
+        told = []
+        content = new[0] if new else next(sights(key, fold(entries))).content
+        origin = paths.path(key) if before and any(map(self._is_new, own.places)) else path
+        if origin != path:
+            told.append(self._event(What.MOVED, key, path=path, origin=origin, content=content))
+        what = What.CHANGED if before or own.past else What.ADDED
+        told += [self._event(what, key, path=path, content=each) for each in new]
+        return told or [self._event(What.MODE, key, path=path, content=content)]
 
     def _gone(self, key: bytes) -> Event:
         before, paths = self._before(key)
@@ -224,6 +222,9 @@ class _Push:
 
     def _is_own(self, entry: Entry) -> bool:
         return (entry.device, entry.sequence) == self._dot
+
+    def _is_new(self, said: Content | Place) -> bool:
+        return (said.dot.device, said.dot.sequence) == self._dot
 
     def _event(
         self,

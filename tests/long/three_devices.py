@@ -49,6 +49,9 @@ def work(kind: str, operations: int, seed: int) -> Counter[str]:
             )
             found["not quiet"] += quiet
             return +found
+        except AssertionError:
+            print("\n".join(history.trace[-80:]))
+            raise
         finally:
             history.world.close()
 
