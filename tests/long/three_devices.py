@@ -47,13 +47,13 @@ def work(kind: str, operations: int, seed: int) -> Counter[str]:
                 f"{len(history.published)} versions published, {len(history.devices[0].tree())} things at the end; "
                 f"PUTs of two more rounds: {quiet}"
             )
-            found["not quiet"] += quiet
-            return +found
         except AssertionError:
             print("\n".join(history.trace[-80:]))
             raise
         finally:
             history.world.close()
+        found["not quiet"] += quiet
+        return +found
 
 
 def main() -> int:
