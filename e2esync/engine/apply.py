@@ -16,6 +16,7 @@ from e2esync.adapters.state import Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.download import Downloader
 from e2esync.engine.guard import guard
+from e2esync.engine.ignoring import leave_ignored
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Places
@@ -68,6 +69,7 @@ class _Applier:
     def run(self) -> None:
         if self._state.count_due() == 0:
             return
+        leave_ignored(self._vault, self._summary)
         self._make_plan()
         self._find_what_stays()
         guard(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from e2esync.adapters.files import CannotWrite, ChangedLocally
 from e2esync.adapters.state import DiskRow
+from e2esync.engine.diskrules import DiskRules
+from e2esync.engine.ignoring import note_moved
 from e2esync.engine.look import IN_THE_WAY
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
@@ -96,13 +98,21 @@ class Arranger:
 
         def remove() -> None:
             if path is not None and self._disk.is_thing(row, self._folder.stat(path), path):
-                self._folder.remove_directory(path)
+                self._take_away(path)
             self._state.drop_rows([row])
             settle(self._state, due)
 
         self._guarded(path or row.name, remove)
         self._places.forget()
         return True
+
+    def _take_away(self, path: bytes) -> None:
+        """Remove a directory; one that holds nothing but what is ignored stays, and is ours no longer."""
+        try:
+            self._folder.remove_directory(path)
+        except ChangedLocally:
+            if not DiskRules(self._folder).is_hollow(path):
+                raise
 
     def _move(self, due: Due, row: DiskRow, there: DiskRow | None, new: bytes) -> bool:
         old = self._places.path((row.parent, row.name))
@@ -137,6 +147,7 @@ class Arranger:
         self._state.put_rows(new)
         if any(row.number is not None for row in new):
             self._places.forget()
+            note_moved(self._vault)
 
     def _arrived(self, due: Due) -> None:
         self._summary.moved += 1

@@ -86,6 +86,7 @@ def things(state: FolderState, node: bytes) -> list[Due]:
     """Return what there is of a node, here and in the tree.
 
     What stands on the disk shows the content that it has, best where that belongs, else one that nothing else here has.
+    What is ignored and not on the disk is no thing here.
     """
     shown, rows = shown_of(state, node), state.rows_of(node)
     kind, is_alone = kind_of(node), len(shown) <= 1 and len(rows) <= 1
@@ -101,6 +102,7 @@ def things(state: FolderState, node: bytes) -> list[Due]:
         digest = digest_of(each.content)
         here = having.get(digest) or (left.pop(0) if left else None)
         found.append(Due(node if each.is_first else node + digest, kind, each, here, is_alone))
+    found = [due for due in found if due.row is not None or not state.is_ignored(due.thing)]
     return found + [Due(_name_of_gone(node, row), kind, None, row, is_alone) for row in left]
 
 

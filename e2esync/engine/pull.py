@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from e2esync.engine.apply import apply
 from e2esync.engine.fetch import fetch
+from e2esync.engine.ignoring import leave_ignored
 from e2esync.engine.marker import check_marker
 from e2esync.engine.own import Listed
 from e2esync.engine.preview import Action, pull_actions
@@ -42,6 +43,7 @@ def looked(vault: SyncedFolder, listed: Listed) -> list[Action]:
     try:
         with vault.state.transaction():
             fetch(vault, listed)
+            leave_ignored(vault, Summary())
             actions = pull_actions(vault)
             raise _OnlyLooked
     except _OnlyLooked:

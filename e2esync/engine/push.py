@@ -7,6 +7,7 @@ from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.fetch import fetch
 from e2esync.engine.guard import guard
+from e2esync.engine.ignoring import note_rules, untrack
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, read_marks
@@ -70,12 +71,14 @@ def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
 
 
 def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
-    (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()
     found = scan(vault.folder, vault.state, clock=vault.clock)
+    untracked = untrack(vault, found)
+    (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()
     with Uploader(vault) as uploader:
         writer = Writer(vault.device.id, ownhead.load(vault.state).sequence + 1)
         local = LocalWriter(vault, writer, ContentStore(vault.cipher, uploader), summary)
         local.write(found)
+        note_rules(vault, found, untracked, summary)
         is_emptied = rows > 1 and not vault.state.has_rows()
         guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
         if local.changed:

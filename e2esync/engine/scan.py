@@ -3,22 +3,30 @@
 First pass: walk the disk beside the rows and put aside everything that is not exactly as it was.
 Second pass: settle which node each of those things is: moved, edited, or new. What is missing
 counts as deleted only if it is missing again a second later; what cannot be read is unknown.
+
+Ignore rules are asked about what would be written, and about nothing that is as it was. If they are
+not those of the last scan, they are asked about every row, and the folder is walked once more.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from e2esync.adapters.files import Fingerprint, LocalFolder, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState, Found
+from e2esync.engine.diskrules import DiskRules
+from e2esync.engine.shown import shown_at
 from e2esync.engine.vault import Clock
-from e2esync.tree.keys import ROOT, Kind
+from e2esync.ignoring.rules import RULES_FILE
+from e2esync.tree.keys import ROOT, Kind, kind_of
 
 GRAIN_NS = 20_000_000  # a change within one tick of the clock may leave the same times
 LOOK_AGAIN = 1.0  # seconds until a missing path counts as deleted
 BATCH = 1000
+RULES_NOTED = "ignore rules"  # what names all files of rules that the last scan went by
 
 PARKED = b".e2esync-moving-"  # names in the root under which directories wait for their place
 LETTERS: dict[Kind, Literal["f", "d", "l"]] = {Kind.DIRECTORY: "d", Kind.FILE: "f", Kind.SYMLINK: "l"}
@@ -39,6 +47,10 @@ class Scan:
     gone: list[Gone] = field(default_factory=list)
     claimed: set[tuple[bytes, bytes]] = field(default_factory=set)  # places of rows whose thing moved
     failed: list[tuple[bytes, str]] = field(default_factory=list)
+    untracked: dict[tuple[bytes, bytes], DiskRow] = field(
+        default_factory=dict
+    )  # rows of what is ignored, by place
+    rules: bytes | None = None  # what names the files of rules it went by
     remade: bool = False  # a directory stands where another stood: what was in that one may be gone
 
 
@@ -50,18 +62,43 @@ class _Directory(NamedTuple):
 
 def scan(folder: LocalFolder, state: FolderState, *, clock: Clock) -> Scan:
     """Walk the folder; what differs from the rows is in the result and in `state.found()`."""
-    return _Scanner(folder, state, clock).run()
+    noted = state.get(RULES_NOTED)
+    scanner = _Scanner(folder, state, clock)
+    if scanner.walk() != noted:
+        scanner = _Scanner(folder, state, clock)
+        scanner.ask_about_rows()
+        scanner.walk()
+    return scanner.finish()
 
 
 class _Scanner:
     def __init__(self, folder: LocalFolder, state: FolderState, clock: Clock) -> None:
         self._folder, self._state, self._clock = folder, state, clock
+        self._rules = DiskRules(folder)
+        self._new: set[int] = set()  # found directories that have no row
+        self._maybe_hollow: set[int] = set()  # of those, in which something is ignored
         self._result = Scan()
         self._batch: list[Found] = []
         self._count = 0
         self._blank = not state.has_rows()
 
-    def run(self) -> Scan:
+    def ask_about_rows(self) -> None:
+        """Find the rows of what is ignored; where that is unknown, they stay."""
+        todo: list[tuple[bytes, bytes]] = [(b"", ROOT)]
+        while todo:
+            path, number = todo.pop()
+            for row in list(self._state.rows_in(number)):
+                below = path + b"/" + row.name if path else row.name
+                try:
+                    if self._rules.is_ignored(below, is_directory=row.number is not None):
+                        self._result.untracked[row.parent, row.name] = row
+                    elif row.number is not None:
+                        todo.append((below, row.number))
+                except Unreadable:
+                    break
+
+    def walk(self) -> bytes | None:
+        """Walk the folder; return what names the rules that it went by."""
         self._state.clear_found()
         todo = [_Directory(b"", ROOT, None)]
         while todo:
@@ -71,6 +108,13 @@ class _Scanner:
             except Unreadable as unreadable:
                 self._result.failed.append((directory.path, unreadable.reason))
         self._state.add_found(self._batch)
+        self._result.rules = self._rules.digest()
+        return self._result.rules
+
+    def finish(self) -> Scan:
+        """Return what was put aside."""
+        if self._maybe_hollow:
+            self._leave_out_hollow()
         self._look_again()
         return self._result
 
@@ -81,6 +125,8 @@ class _Scanner:
             if directory.number is not None and not self._blank
             else iter(())
         )
+        if self._result.untracked:
+            rows = (row for row in rows if (row.parent, row.name) not in self._result.untracked)
         below: list[_Directory] = []
         row = next(rows, None)
         prefix = directory.path + b"/" if directory.path else b""
@@ -92,12 +138,22 @@ class _Scanner:
             here = row if row is not None and row.name == name else None
             if here is not None:
                 row = next(rows, None)
+            if name == RULES_FILE:
+                self._rules.look_into(directory.path)
             self._compare(directory, prefix + name, fingerprint, here, below)
         while row is not None:
             gone.append(Gone(prefix + row.name, row))
             row = next(rows, None)
-        self._result.gone += gone
+        self._result.gone += [item for item in gone if not self._is_ignored_row(item)]
         return below
+
+    def _is_ignored_row(self, gone: Gone) -> bool:
+        """Return whether what is gone is ignored: then it is not followed any more, and not gone."""
+        row = gone.row
+        is_ignored = self._rules.is_ignored(gone.path, is_directory=row.number is not None)
+        if is_ignored and (row.parent, row.name) not in self._result.claimed:
+            self._result.untracked[row.parent, row.name] = row
+        return is_ignored
 
     def _compare(
         self,
@@ -110,21 +166,66 @@ class _Scanner:
         if not directory.path and path.startswith(PARKED):
             return  # a directory that a pull was moving when it was cut off; its node is due
         kind = KINDS.get(fingerprint.kind)
+        is_known = row is not None and row.kind == kind and row.inode == fingerprint.inode
+        is_same = row is not None and is_known and is_unchanged(row, fingerprint)
+        if not is_same and self._rules.is_ignored(path, is_directory=kind is Kind.DIRECTORY):
+            self._pass_over(directory, row)
+            return
         if kind is None:
             self._result.failed.append((path, "it is neither a file, a directory nor a symlink"))
             return
-        if row is not None and row.kind == kind and row.inode == fingerprint.inode:
+        if row is not None and is_known:
             if kind is Kind.DIRECTORY:
                 below.append(_Directory(path, row.number, None))
-            if not is_unchanged(row, fingerprint):
+            if not is_same:
                 self._add(directory, path, kind, fingerprint, None)
             return
         if row is not None and row.kind == kind == Kind.DIRECTORY:
             self._result.remade = True
         claim = None if self._blank else self._claim(path, kind, fingerprint)
         num = self._add(directory, path, kind, fingerprint, claim)
+        if kind is Kind.DIRECTORY and row is None and claim is None:
+            self._new.add(num)
         if kind is Kind.DIRECTORY:
             below.append(_Directory(path, claim.number if claim else None, num))
+
+    def _pass_over(self, directory: _Directory, row: DiskRow | None) -> None:
+        """Leave out what is ignored; if it has a row, it is not followed any more."""
+        if row is not None:
+            self._result.untracked[row.parent, row.name] = row
+        elif directory.num in self._new:
+            self._maybe_hollow.add(directory.num)
+
+    def _leave_out_hollow(self) -> None:
+        """Leave out new directories that hold nothing but what is ignored, and rules: they were never synced, or went."""
+        inside, new, rules = Counter[int](), dict[int, Found](), dict[int, int]()
+        for found in self._state.found():
+            if found.parent_num is not None and found.path.endswith(b"/" + RULES_FILE):
+                rules[found.parent_num] = found.num
+            elif found.parent_num is not None:
+                inside[found.parent_num] += 1
+            if found.num in self._new:
+                new[found.num] = found
+        todo, hollow = list(self._maybe_hollow), dict[int, None]()
+        while todo:
+            found = new[todo.pop()]
+            if inside[found.num] or found.num in hollow or self._is_wanted(found):
+                continue
+            hollow[found.num] = None
+            if found.parent_num is not None:
+                inside[found.parent_num] -= 1
+                if found.parent_num in self._new and not inside[found.parent_num]:
+                    todo.append(found.parent_num)
+        self._state.drop_found([*hollow, *(rules[num] for num in hollow if num in rules)])
+
+    def _is_wanted(self, found: Found) -> bool:
+        """Return whether something else has a new directory's place in the tree: then the two have to stand beside."""
+        if found.parent is None:
+            return False
+        shown = shown_at(self._state, found.parent, found.path.rpartition(b"/")[2])
+        if shown is None:
+            return False
+        return kind_of(shown[0]) is not Kind.DIRECTORY or bool(self._state.rows_of(shown[0]))
 
     def _claim(self, path: bytes, kind: Kind, fingerprint: Fingerprint) -> DiskRow | None:
         """Return the row of the thing that was moved here. An inode alone is no witness."""

@@ -136,11 +136,13 @@ def living(state: FolderState, key: bytes) -> Folded | None:
 
 
 def _has_life(state: FolderState, directory: bytes) -> bool:
-    """Return whether anything is shown in a directory, at any depth."""
+    """Return whether anything is shown in a directory, at any depth, that is not ignored here."""
     todo, passed = [directory], {directory}
     while todo:
         number = state.directory_number(todo.pop())
         for key in list(state.children(number)) if number is not None else ():
+            if state.is_ignored(key) and not state.crowd_of(key):
+                continue
             if kind_of(key) is not Kind.DIRECTORY or is_here(fold(entries_of(state, key))):
                 return True
             if key not in passed:

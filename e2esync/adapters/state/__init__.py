@@ -2,7 +2,8 @@
 
 `node` and `page` are the tree as joined (format §6). `row` says what each thing on the disk shows,
 with the stat as read back after our own hand touched it. `due` names the nodes whose disk side may
-still differ from the tree. `crowd` is the view of what is not alone at its place. All of it changes
+still differ from the tree. `crowd` is the view of what is not alone at its place, `ignored` what is not
+brought to this disk. All of it changes
 in one transaction with the head that publishes it.
 """
 
@@ -12,20 +13,21 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from e2esync.adapters.database import connect, transaction, tried
-from e2esync.adapters.state import arriving, crowd, disk, scanned, steps, tree
+from e2esync.adapters.state import arriving, crowd, disk, ignored, scanned, steps, tree
 from e2esync.adapters.state.arriving import ArrivingTables, Incoming
 from e2esync.adapters.state.crowd import Crowded, CrowdTables
 from e2esync.adapters.state.disk import DiskRow, DiskTables
+from e2esync.adapters.state.ignored import IgnoredTables
 from e2esync.adapters.state.scanned import Found, ScanTables
 from e2esync.adapters.state.steps import Step, StepTables
 from e2esync.adapters.state.tree import TreeTables
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-{tree.SCHEMA}{crowd.SCHEMA}{disk.SCHEMA}{arriving.SCHEMA}{steps.SCHEMA}{scanned.SCHEMA}"""
+{tree.SCHEMA}{crowd.SCHEMA}{disk.SCHEMA}{ignored.SCHEMA}{arriving.SCHEMA}{steps.SCHEMA}{scanned.SCHEMA}"""
 
 
-class FolderState(TreeTables, CrowdTables, ArrivingTables, DiskTables, ScanTables, StepTables):
+class FolderState(TreeTables, CrowdTables, ArrivingTables, DiskTables, IgnoredTables, ScanTables, StepTables):
     """The database of one folder; also the `PageTable` of its tree."""
 
     def __init__(self, path: Path) -> None:

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS row (
     shown BLOB NOT NULL, is_first INTEGER NOT NULL, hash BLOB NOT NULL, number BLOB, PRIMARY KEY (parent, name)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS row_node ON row (node);
 CREATE INDEX IF NOT EXISTS row_inode ON row (inode);
+CREATE INDEX IF NOT EXISTS row_rules ON row (name) WHERE name = x'2e65326573796e6369676e6f7265';  -- files of rules
 CREATE INDEX IF NOT EXISTS row_number ON row (number) WHERE number IS NOT NULL;
 CREATE TABLE IF NOT EXISTS due (node BLOB PRIMARY KEY) WITHOUT ROWID;
 """

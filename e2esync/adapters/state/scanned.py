@@ -66,6 +66,10 @@ class ScanTables(Tables):
             path for (path,) in self._db.execute("SELECT path FROM found WHERE parent_num = ?", (num,))
         )
 
+    def drop_found(self, nums: Iterable[int]) -> None:
+        """Forget some of what was found."""
+        self._db.executemany("DELETE FROM found WHERE num = ?", ((num,) for num in nums))
+
     def count_found(self) -> tuple[int, int]:
         """Return how many things were found and their bytes."""
         count, size = self._db.execute(
