@@ -44,7 +44,7 @@ ENTRIES = (
         "daily",
         "what several devices changed at once, and how to settle it",
     ),
-    Entry("ignore", None, "daily", "what is not synced", is_common=False),
+    Entry("ignore", "ignoring.ignore", "daily", "what is not synced: ignore check, add and defaults"),
     Entry("verify", "verifying.verify", "daily", "check what the store holds; --deep reads every byte"),
     Entry("prune", None, "daily", "let go of what no version needs", is_common=False),
     Entry("inspect", "inspecting.inspect", "daily", "how a file is stored, and which public keys open it"),

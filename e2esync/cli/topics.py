@@ -44,9 +44,28 @@ replacements, and "path_b64". stdout is data; progress, warnings and errors go t
 Unknown exit codes are failures. New keys may be added; none is renamed.
 """,
     "ignore": """\
-`.e2esyncignore` in the folder names what is not synced, in the syntax of .gitignore. It is itself
-synced, so that all devices agree. Rules come with a later version; until then everything is synced
-but `.e2esync/`, the folder's own directory.
+`.e2esyncignore` names what is not synced, in the syntax of .gitignore. It may stand in the folder's
+root and in any directory, and holds for all below; the nearest decides, and in one file the last line
+that matches. `!` takes back, but not out of an ignored directory: nobody looks in there. The files are
+themselves synced, so that all devices agree.
+
+  *.log          by name, at any depth       /build         only beside the file of rules
+  cache/         directories only            !keep.log      synced all the same
+
+What is ignored is never uploaded, brought, changed or deleted, on any side. What is synced already
+and becomes ignored stays on every disk and in the vault, and the two do not follow each other any
+more. Once no rule names it, both sides count: equal contents are one, others stand beside each other.
+What you move into an ignored place, you take out of the vault.
+
+A directory that is deleted elsewhere stays here as long as something ignored is in it; one that is
+renamed takes it along. A new directory with nothing in it but ignored things is not synced.
+
+Always ignored, unless a rule takes it back: .DS_Store, Thumbs.db, desktop.ini; and without exception
+`.e2esync/`, the folder's own directory. `e2esync ignore defaults` shows more to start with, --add
+adds it; `e2esync ignore check PATH` says which rule decides.
+
+A file of rules that is not UTF-8, larger than 1 MiB or has a line that is no pattern is listed in
+`failed`; until it is mended nothing in its directory is published, and nothing there counts as deleted.
 """,
     "policy": """\
 A key for one vault has to read, write, list and delete under its prefix, and nothing else. For AWS:

@@ -130,7 +130,7 @@ class History:
         on_disk = numbers_on(dev)
         summary = getattr(dev, command)()
         if command != "pull":  # which leaves alone what was changed here
-            said(summary, dev)
+            self._said(summary, dev)
             self.published |= on_disk
 
     def _lose_power(self, dev: Dev, command: str, at: int) -> None:
@@ -186,7 +186,11 @@ class History:
 
     def _finish(self, dev: Dev) -> None:
         self.trace.append(f"{dev.name} sync")
-        said(dev.sync(), dev)
+        self._said(dev.sync(), dev)
+
+    def _said(self, summary: Summary, dev: Dev) -> None:
+        """Nothing is left undone where nobody else works on a folder."""
+        assert (summary.skipped, summary.failed) == ([], []), f"{dev.name}: {summary}"
 
     def _count(self, found: Counter[str], there: Counter[int]) -> None:
         saved = self.saved
@@ -199,11 +203,6 @@ class History:
 def numbers_on(dev: Dev) -> set[int]:
     """The contents on a disk."""
     return {number_of(path.read_bytes()) for path in _below(dev.root) if path.is_file()}
-
-
-def said(summary: Summary, dev: Dev) -> None:
-    """Nothing is left undone where nobody else works on a folder."""
-    assert (summary.skipped, summary.failed) == ([], []), f"{dev.name}: {summary}"
 
 
 def content_of(number: int) -> bytes:
