@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from e2esync.adapters.files import CannotWrite, ChangedLocally
 from e2esync.adapters.state import DiskRow
-from e2esync.engine.diskrules import DiskRules
+from e2esync.engine.diskrules import DiskRules, own_names
 from e2esync.engine.ignoring import note_moved
 from e2esync.engine.look import IN_THE_WAY
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
@@ -111,7 +111,7 @@ class Arranger:
         try:
             self._folder.remove_directory(path)
         except ChangedLocally:
-            if not DiskRules(self._folder).is_hollow(path):
+            if not DiskRules(self._folder, own_names(self._state)).is_hollow(path):
                 raise
 
     def _move(self, due: Due, row: DiskRow, there: DiskRow | None, new: bytes) -> bool:

@@ -7,10 +7,12 @@ in its directory and below, so nothing there is published, and nothing of it cou
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from e2esync.adapters.files import ChangedLocally, LocalFolder, Unreadable
-from e2esync.engine.places import join
-from e2esync.ignoring.book import Decision, path_book
+from e2esync.adapters.state import FolderState
+from e2esync.engine.places import Places, join
+from e2esync.ignoring.book import Book, Decision
 from e2esync.ignoring.rules import MAX_SIZE, RULES_FILE, BadRules, Rules
 
 
@@ -46,13 +48,30 @@ def understood(content: bytes | None, path: bytes) -> Rules | None:
         raise Unreadable(path, f"{RULES_FILE.decode()} cannot be used: {error.reason}") from None
 
 
-class DiskRules:
-    """Answers by the rules on the disk; each file of them is read once."""
+def own_names(state: FolderState) -> dict[bytes, bytes]:
+    """Return path and own name of what stands beside something else: rules are asked about that name.
 
-    def __init__(self, folder: LocalFolder) -> None:
-        self._folder = folder
-        self._book = path_book(self._read)
+    Else a rule might name the one and not the other, and what has to make way could not.
+    """
+    places = Places(state)
+    found = ((places.path((each.parent, each.name)), each.place) for each in state.beside())
+    return {path: name for path, name in found if path is not None}
+
+
+class DiskRules:
+    """Answers by the rules on the disk; each file of them is read once. `own`: names other than those of the disk."""
+
+    def __init__(self, folder: LocalFolder, own: Mapping[bytes, bytes] | None = None) -> None:
+        self._folder, self._own = folder, own or {}
+        self._book = Book(self._above, self._read)
         self._digests: dict[bytes, bytes] = {}  # of the files of rules, by directory
+
+    def _place(self, path: bytes) -> tuple[bytes, bytes]:
+        directory, _, name = path.rpartition(b"/")
+        return directory, self._own.get(path, name)
+
+    def _above(self, directory: bytes) -> tuple[bytes, bytes] | None:
+        return self._place(directory) if directory else None
 
     def _read(self, directory: bytes) -> Rules | None:
         content = read_rules(self._folder, directory)
@@ -66,13 +85,11 @@ class DiskRules:
         Raises:
             Unreadable: It is unknown.
         """
-        directory, _, name = path.rpartition(b"/")
-        return self._book.is_ignored(directory, name, is_directory=is_directory)
+        return self._book.is_ignored(*self._place(path), is_directory=is_directory)
 
     def decision(self, path: bytes, *, is_directory: bool) -> Decision[bytes] | None:
         """Return which rule decides about a path; raises as `is_ignored`."""
-        directory, _, name = path.rpartition(b"/")
-        return self._book.decision(directory, name, is_directory=is_directory)
+        return self._book.decision(*self._place(path), is_directory=is_directory)
 
     def look_into(self, directory: bytes) -> None:
         """See that the rules in a directory, which has a file of them, can be understood; raises as `is_ignored`."""

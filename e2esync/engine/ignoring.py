@@ -14,7 +14,7 @@ from typing import NoReturn
 from e2esync.adapters.files import Unreadable
 from e2esync.adapters.state import DiskRow
 from e2esync.engine.crowds import arrange_crowds
-from e2esync.engine.diskrules import DiskRules, read_rules, understood
+from e2esync.engine.diskrules import DiskRules, own_names, read_rules, understood
 from e2esync.engine.download import Downloader
 from e2esync.engine.places import Place, Places, join
 from e2esync.engine.plan import Due, of_row, settle_all, things
@@ -97,7 +97,13 @@ class _TreeRules:
             return None
         place = self._places.in_tree(number)
         row = self._state.directory_row(number) if place is None else None
-        return (row.parent, row.name) if row is not None else place
+        found = (row.parent, row.name) if row is not None else place
+        return self._own(found) if found is not None else None
+
+    def _own(self, place: Place) -> Place:
+        """Return the place with the own name of what stands there beside something else."""
+        crowded = self._state.crowded_at(*place)
+        return (place[0], crowded.place) if crowded is not None else place
 
     def _read(self, number: bytes) -> Rules | None:
         path = self._places.directory(number)
@@ -115,7 +121,7 @@ class _TreeRules:
 
     def is_ignored(self, place: Place, kind: Kind) -> bool:
         """Return whether what stands at a place is ignored; raises Unreadable: it is unknown."""
-        return self._book.is_ignored(*place, is_directory=kind is Kind.DIRECTORY)
+        return self._book.is_ignored(*self._own(place), is_directory=kind is Kind.DIRECTORY)
 
 
 def _no_file(_size: int, _sparse: bool) -> NoReturn:  # noqa: FBT001 - as a download calls it
@@ -131,7 +137,7 @@ def _consider(vault: SyncedFolder, nodes: list[bytes], rules: _TreeRules, summar
 class _Considering:
     def __init__(self, vault: SyncedFolder, rules: _TreeRules, summary: Summary) -> None:
         self._vault, self._state, self._rules, self._summary = vault, vault.state, rules, summary
-        self._disk = DiskRules(vault.folder)
+        self._disk = DiskRules(vault.folder, own_names(vault.state))
         self._todo: list[bytes] = []
         self._parents: set[bytes] = set()  # numbers of directories in which something came or went
         self._unknown: set[bytes] = set()  # paths of rules that nobody understands

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from e2esync.adapters.files import Fingerprint, LocalFolder, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState, Found
-from e2esync.engine.diskrules import DiskRules
+from e2esync.engine.diskrules import DiskRules, own_names
 from e2esync.engine.shown import shown_at
 from e2esync.engine.vault import Clock
 from e2esync.ignoring.rules import RULES_FILE
@@ -74,7 +74,7 @@ def scan(folder: LocalFolder, state: FolderState, *, clock: Clock) -> Scan:
 class _Scanner:
     def __init__(self, folder: LocalFolder, state: FolderState, clock: Clock) -> None:
         self._folder, self._state, self._clock = folder, state, clock
-        self._rules = DiskRules(folder)
+        self._rules = DiskRules(folder, own_names(state))
         self._new: set[int] = set()  # found directories that have no row
         self._maybe_hollow: set[int] = set()  # of those, in which something is ignored
         self._result = Scan()

@@ -112,15 +112,3 @@ def _decide(levels: tuple[_Level, ...], name: bytes, *, is_directory: bool) -> D
 
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
-
-
-def path_book(read: Read[bytes]) -> Book[bytes]:
-    """Return a book about directories that are called by their paths, `b""` being the root."""
-    return Book(_above_path, read)
-
-
-def _above_path(path: bytes) -> tuple[bytes, bytes] | None:
-    if not path:
-        return None
-    parent, _, name = path.rpartition(b"/")
-    return parent, name

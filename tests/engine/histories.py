@@ -210,7 +210,7 @@ def content_of(number: int) -> bytes:
 
 
 def number_of(content: bytes) -> int:
-    return int(content.split()[0])
+    return int(content.removeprefix(b"# ").split()[0])
 
 
 class User:

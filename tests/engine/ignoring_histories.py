@@ -7,8 +7,9 @@ on others, and what was ignored for a while keeps those above it alive.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
-from e2esync.engine.diskrules import DiskRules
+from e2esync.engine.diskrules import DiskRules, own_names
 from e2esync.engine.vault import Summary
 from e2esync.ignoring.rules import RULES_FILE
 from tests.engine.histories import History, number_of
@@ -33,13 +34,14 @@ class IgnoringHistory(History):
         ]
         path = self.random.choice([dev.root, dev.root, *directories]) / RULES_FILE.decode()
         if path.exists() and self.random.random() < 0.3:
+            self.saved.deleted.add(number_of(path.read_bytes()))
             path.unlink()
             self.trace.append(f"{dev.name} rm {path.relative_to(dev.root)}")
             return
         number = self.saved.new()
         rules = self.random.sample(RULES, self.random.randint(1, 2))
         if path.exists():
-            self.saved.replaced.add(_number(path.read_bytes()))
+            self.saved.replaced.add(number_of(path.read_bytes()))
         path.write_text("\n".join([f"# {number}", *rules]))
         self.trace.append(f"{dev.name} rules {path.relative_to(dev.root)} {number}: {rules}")
 
@@ -47,26 +49,35 @@ class IgnoringHistory(History):
         """Something ignored may be in the way, once; and nothing fails."""
         assert summary.failed == [], f"{dev.name}: {summary}"
 
+    def _settle(self) -> int:
+        """Let all sync until nobody has anything to say, or in the way, twice: rules that come are obeyed by the next scan."""
+        quiet = 0
+        for number in range(1, 2 * len(self.devices) + 8):
+            is_busy = False
+            for dev in self.devices:
+                self.trace.append(f"{dev.name} sync")
+                is_busy |= dev.count(partial(self._sync, dev)).requests["PUT"] != 0
+                is_busy |= dev.vault.state.count_due() != 0
+            quiet = 0 if is_busy else quiet + 1
+            if quiet == 2:
+                return number
+        return number
+
     def _end(self) -> Counter[str]:
         found: Counter[str] = Counter()
-        found["slow"] = self._settle() > 4
+        found["slow"] = self._settle() > 6
         followed = [_followed(dev) for dev in self.devices]
         for dev, files in zip(self.devices, followed, strict=True):
             found["diverged"] += files != followed[0]
             found["not as shown"] += _visible(dev, shown(dev)) != files.keys()
-            summary: list[Summary] = []
-            found["not quiet"] += dev.count(lambda dev=dev: summary.append(dev.sync())).requests["PUT"] != 0
-            found["not quiet"] += dev.vault.state.count_due() != 0 or summary[0].skipped != []
+            found["not quiet"] += dev.count(dev.sync).requests["PUT"] != 0
+            found["not quiet"] += dev.vault.state.count_due() != 0 or dev.sync().skipped != []
         there = Counter(
-            _number(thing[1]) for dev in self.devices for thing in dev.tree().values() if thing[0] == "file"
+            number_of(thing[1]) for dev in self.devices for thing in dev.tree().values() if thing[0] == "file"
         )
         saved = self.saved
         found["lost"] = len(saved.all - saved.replaced - saved.deleted - there.keys())
         return +found
-
-
-def _number(content: bytes) -> int:
-    return number_of(content.removeprefix(b"# "))
 
 
 def _followed(dev: Dev) -> dict[bytes, tuple]:
@@ -77,7 +88,8 @@ def _followed(dev: Dev) -> dict[bytes, tuple]:
 
 
 def _visible(dev: Dev, kinds: dict[bytes, str]) -> set[bytes]:
-    rules = DiskRules(dev.vault.folder)
+    """What is not ignored."""
+    rules = DiskRules(dev.vault.folder, own_names(dev.vault.state))
     return {
         path
         for path, kind in kinds.items()

@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.engine.histories import NEVER, History, Kinds
+from tests.engine.ignoring_histories import IgnoringHistory
 
 CHUNK = 15
 KINDS = {
@@ -35,3 +36,11 @@ def test_whatever_happens_all_devices_come_to_the_same_and_nothing_is_lost(tmp_p
         came.update(set(found))
     for name, share in MOST.items():
         assert came[name] <= CHUNK * share + 1, came
+
+
+@pytest.mark.parametrize("kind", ["plain", "killed"])
+def test_rules_that_come_and_go_lose_nothing_and_all_that_is_not_ignored_is_the_same(tmp_path, kind):
+    for seed in range(2 * CHUNK):
+        history = IgnoringHistory(tmp_path / str(seed), seed, KINDS[kind])
+        found = history.live()
+        assert not found.keys() & NEVER, "\n".join([f"seed {seed}: {found}", *history.trace])

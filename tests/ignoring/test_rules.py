@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from e2esync.ignoring.book import path_book
+from e2esync.ignoring.book import Book
 from e2esync.ignoring.rules import BUILT_IN, DEFAULTS, MAX_RULES, MAX_SIZE, RULES_FILE, BadRules, Rules
+
+
+def path_book(read):
+    """A book of directories that are called by their paths."""
+
+    def above(path):
+        parent, _, name = path.rpartition(b"/")
+        return (parent, name) if path else None
+
+    return Book(above, read)
 
 
 def book(**files: str | bytes):
