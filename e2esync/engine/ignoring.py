@@ -162,30 +162,24 @@ class _Considering:
         for due in things(self._state, node):
             if due.kind is Kind.VAULT or (due.shown is None and due.row is None):
                 continue
-            is_ignored = self._is_ignored(due)
+            is_ignored = self._is_ignored(due, due.target)
+            if due.row is not None and (is_ignored or self._is_ignored(due, due.place)):
+                self._drop(due.row)  # with all below: neither follows the other any more
             if is_ignored:
-                self._leave(due)
+                self._state.ignore(due.thing, due.node)
             elif due.row is not None and due.is_gone:
                 self._look_below(due.row)
             if due.shown is not None and is_ignored != was:
                 self._parents.add(due.shown.parent)
 
-    def _is_ignored(self, due: Due) -> bool:
-        places = dict.fromkeys(place for place in (due.target, due.place) if place is not None)
+    def _is_ignored(self, due: Due, place: Place | None) -> bool:
         try:
-            return any(self._rules.is_ignored(place, due.kind) for place in places)
+            return place is not None and self._rules.is_ignored(place, due.kind)
         except Unreadable as error:
             if error.path not in self._unknown:
                 self._unknown.add(error.path)
                 self._summary.failed.append(failure(error.path, error.reason))
             return due.row is None  # what was synced goes on, and nothing new comes
-
-    def _leave(self, due: Due) -> None:
-        """Leave alone what is ignored: its row goes, with all below."""
-        if due.row is not None:
-            self._drop(due.row)
-        if due.shown is not None:
-            self._state.ignore(due.thing, due.node)
 
     def _drop(self, top: DiskRow) -> None:
         rows = list(below(self._state, top))
