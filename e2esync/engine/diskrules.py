@@ -54,7 +54,7 @@ def own_names(state: FolderState) -> dict[bytes, bytes]:
     Else a rule might name the one and not the other, and what has to make way could not.
     """
     places = Places(state)
-    found = ((places.path((each.parent, each.name)), each.place) for each in state.beside())
+    found = ((places.path((each.parent, each.name)), each.place) for each in state.crowd())
     return {path: name for path, name in found if path is not None}
 
 

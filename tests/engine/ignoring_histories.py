@@ -22,11 +22,11 @@ RULES = ["a", "b/", "/c", "!a", "!b", "a/b", "*", "!c", ""]
 class IgnoringHistory(History):
     """One history in which users write rules, too."""
 
-    def _step(self) -> None:
+    def step(self) -> None:
         if self.random.random() < 0.12:
             self._write_rules(self.random.choice(self.devices))
         else:
-            super()._step()
+            super().step()
 
     def _write_rules(self, dev: Dev) -> None:
         directories = [
@@ -49,23 +49,23 @@ class IgnoringHistory(History):
         """Something ignored may be in the way, once; and nothing fails."""
         assert summary.failed == [], f"{dev.name}: {summary}"
 
-    def _settle(self) -> int:
+    def settle(self) -> int:
         """Let all sync until nobody has anything to say, or in the way, twice: rules that come are obeyed by the next scan."""
         quiet = 0
         for number in range(1, 2 * len(self.devices) + 8):
             is_busy = False
             for dev in self.devices:
                 self.trace.append(f"{dev.name} sync")
-                is_busy |= dev.count(partial(self._sync, dev)).requests["PUT"] != 0
+                is_busy |= dev.count(partial(self._finish, dev)).requests["PUT"] != 0
                 is_busy |= dev.vault.state.count_due() != 0
             quiet = 0 if is_busy else quiet + 1
             if quiet == 2:
                 return number
         return number
 
-    def _end(self) -> Counter[str]:
+    def end(self) -> Counter[str]:
         found: Counter[str] = Counter()
-        found["slow"] = self._settle() > 6
+        found["slow"] = self.settle() > 6
         followed = [_followed(dev) for dev in self.devices]
         for dev, files in zip(self.devices, followed, strict=True):
             found["diverged"] += files != followed[0]
