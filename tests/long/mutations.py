@@ -147,13 +147,70 @@ MUTATIONS = {
         "engine/apply.py",
         "                staged.discard()\n        self._folder.barrier()",
         "                staged.discard()",
-        "tests/engine tests/files",
+        "tests/engine/test_power.py",
     ),
     "apply: no barrier before the changes": Mutation(
         "engine/apply.py",
         "            self._fetch()\n            self._folder.barrier()",
         "            self._fetch()",
-        "tests/engine tests/files",
+        "tests/engine/test_power.py",
+    ),
+    "stock: no barrier before the rows": Mutation(
+        "engine/stock.py",
+        "            noter.note(thing)\n        vault.folder.barrier()",
+        "            noter.note(thing)",
+        "tests/engine/test_power.py::test_power_lost_after_a_killed_pull_was_taken_stock_of",
+    ),
+    "push: no barrier before the head": Mutation(
+        "engine/push.py", "            vault.folder.barrier()\n", "", "tests/engine/test_power.py::test_what_was_pushed_is_not_taken_back_by_a_loss_of_power"
+    ),
+    "push: a pack counts as stored before it is": Mutation(
+        "engine/upload.py",
+        "        sent.result()\n        self._catalogue.set_state([pack], STORED)",
+        "        self._catalogue.set_state([pack], STORED)\n        sent.result()",
+        "tests/engine/test_crashes.py",
+    ),
+    "fetch: a catalogue that knows less than the tree stays so": Mutation(
+        "engine/fetch.py", "if chosen or vault.state.count_due():", "if chosen:", "tests/engine/test_crashes.py"
+    ),
+    "crowds: a copy is named by the device that merges": Mutation(
+        "engine/crowds.py",
+        "Crowded(parent, name, state.stand",
+        'Crowded(parent, name.replace(b"(conflict, ", b"(conflict, %b " % vault.names[0].encode()), state.stand',
+        "tests/engine/test_cases.py",
+    ),
+    "crowds: not arranged again after a local write": Mutation(
+        "engine/takeover.py",
+        "    arrange_crowds(vault,",
+        "    if not is_on_disk:\n        arrange_crowds(vault,",
+        "tests/engine/test_cases.py tests/engine/test_histories.py",
+    ),
+    "crowds: removed directories are not looked at when something leaves them": Mutation(
+        "engine/takeover.py", "    state.add_due(removed)", "    state.add_due([])", "tests/engine/test_sync.py"
+    ),
+    "plan: rows do not learn what others wrote the same": Mutation(
+        "engine/plan.py",
+        "            for due in found:\n                if due.row is not None and due.shown is not None:",
+        "            for due in found:\n                if False and due.row is not None and due.shown is not None:",
+        "tests/engine/test_sync.py",
+    ),
+    "plan: what stands here is not told by its content": Mutation(
+        "engine/plan.py",
+        "if row.hash in of_value and row.hash not in having:",
+        "if False:",
+        "tests/engine/test_cases.py tests/engine/test_histories.py",
+    ),
+    "arrange: an exchange forgets one row": Mutation(
+        "engine/arrange.py",
+        "[seen_at(there, (row.parent, row.name), other), seen_at(row, due.target, mine)]",
+        "[seen_at(row, due.target, mine)]",
+        "tests/engine/test_push_pull.py",
+    ),
+    "writes: what is put aside is not compared with what is on the disk": Mutation(
+        "engine/known.py",
+        "settle_all(self._state, [*self._left, *self._state.due_with_new_rows()])",
+        "self._state.remove_due([*self._left, *self._state.due_with_new_rows()])",
+        "tests/engine/test_cases.py tests/engine/test_histories.py",
     ),
     "fetch: a head that goes back is accepted": Mutation(
         "vault/trust.py", "if head.sequence < known.sequence:", "if False:", "tests/vault tests/engine"
