@@ -4,7 +4,8 @@ Rows are committed last. So after a crash the rows of nodes that are due may be 
 Before anything is concluded from them they are brought into line, by nothing but what is there:
 
 1. things that had to move are looked for in every place that the run may have put them;
-2. rows of directories that had to go and are not there are dropped;
+2. rows of directories that had to go and are not there are dropped, and of contents, beside others of their
+   node, that had to go and are in the trash: missing, they would look like what a user settled;
 3. new directories and contents that stand where they have to are noted.
 
 What is not found stays as it is noted. Nothing on the disk is changed. What a killed process did there may
@@ -36,6 +37,7 @@ def take_stock(vault: SyncedFolder) -> None:
         _Search(vault, due.moving).run()
         noter = _Noter(vault)
         noter.forget_gone(due.gone)
+        noter.forget_taken(due.taken)
         noter.note_directories(due.directories)
         for thing in due.contents:
             noter.note(thing)
@@ -66,6 +68,7 @@ class _Due:
 
     moving: list[Moving] = field(default_factory=list)
     gone: list[DiskRow] = field(default_factory=list)  # directories
+    taken: list[DiskRow] = field(default_factory=list)  # contents that had to go, and not all of their node
     directories: list[bytes] = field(default_factory=list)  # to be shown
     contents: list[bytes] = field(default_factory=list)  # to be shown
 
@@ -75,6 +78,8 @@ def _sort(state: FolderState) -> _Due:
     for due in due_things(state):
         if due.row is not None and due.is_gone and due.is_directory:
             found.gone.append(due.row)
+        elif due.row is not None and due.is_gone and not due.is_alone:
+            found.taken.append(due.row)
         if due.row is not None and due.target is not None and due.is_moved:
             found.moving.append(Moving(due.thing, due.row, due.target))
         if due.shown is not None and due.is_changed:
@@ -96,6 +101,13 @@ class _Noter:
                 lost = [each for each in below(self._state, row) if of_row(self._state, each).shown is None]
                 self._state.drop_rows(lost)
                 self._places.forget()
+
+    def forget_taken(self, rows: list[DiskRow]) -> None:
+        """Drop the rows of contents that our own hand took away."""
+        missing = [row for row in rows if not self._is_there(row)]
+        if missing:
+            kept = {(seen.inode, seen.size, seen.mtime_ns) for *_, seen in self._vault.folder.kept()}
+            self._state.drop_rows([row for row in missing if (row.inode, row.size, row.mtime) in kept])
 
     def _is_there(self, row: DiskRow) -> bool:
         path = self._places.path((row.parent, row.name))

@@ -67,6 +67,13 @@ def test_power_lost_after_a_killed_pull_was_taken_stock_of(tmp_path, then):
             assert b.differs(wanted) == {}, at
 
 
+@pytest.mark.parametrize("attempt", range(3))  # which content goes first is chance
+def test_a_content_that_a_killed_sync_took_away_was_not_removed_by_a_user(tmp_path, attempt):
+    name = "winner removed beside a directory"
+    _, wrong = enumerate_crashes(tmp_path, name, ("sync", "sync"), first=15)
+    assert not wrong, "\n".join(wrong)
+
+
 def test_what_was_pushed_is_not_taken_back_by_a_loss_of_power(tmp_path):
     """The file of a user that nobody has told to last is on the disk before it counts as published."""
     world = World(tmp_path)
