@@ -161,6 +161,12 @@ MUTATIONS = {
         "            noter.note(thing)",
         "tests/engine/test_power.py::test_power_lost_after_a_killed_pull_was_taken_stock_of",
     ),
+    "stock: what our own hand took away counts as removed by a user": Mutation(
+        "engine/stock.py",
+        "        noter.forget_taken(due.taken)\n",
+        "",
+        "tests/engine/test_power.py::test_a_content_that_a_killed_sync_took_away_was_not_removed_by_a_user",
+    ),
     "push: no barrier before the head": Mutation(
         "engine/push.py", "            vault.folder.barrier()\n", "", "tests/engine/test_power.py::test_what_was_pushed_is_not_taken_back_by_a_loss_of_power"
     ),
@@ -168,10 +174,10 @@ MUTATIONS = {
         "engine/upload.py",
         "        sent.result()\n        self._catalogue.set_state([pack], STORED)",
         "        self._catalogue.set_state([pack], STORED)\n        sent.result()",
-        "tests/engine/test_crashes.py",
+        "tests/engine/test_crashes.py::test_the_first_push_of_all_is_finished_by_the_next",
     ),
     "fetch: a catalogue that knows less than the tree stays so": Mutation(
-        "engine/fetch.py", "if chosen or vault.state.count_due():", "if chosen:", "tests/engine/test_crashes.py"
+        "engine/fetch.py", "if chosen or vault.state.count_due():", "if chosen:", "tests/engine/test_crashes.py::test_a_catalogue_that_knows_less_than_what_was_joined_is_filled_again"
     ),
     "crowds: a copy is named by the device that merges": Mutation(
         "engine/crowds.py",
