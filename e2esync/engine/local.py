@@ -121,7 +121,7 @@ class _Matcher:
             row = None
         elif place is not None and here is not None:
             self._state.claim(found.num, *place)
-            if found.kind == Kind.DIRECTORY:
+            if found.kind == Kind.DIRECTORY and found.inode != here.inode:
                 self._remade.append((found.num, found.path, here.number or b""))
         if here is not None and here != row and place not in self._claimed:
             self._displaced.append(here)
@@ -136,8 +136,14 @@ class _Matcher:
         return [
             row
             for row in self._state.rows_in(number)
-            if path + b"/" + row.name not in found and self._folder.stat(path + b"/" + row.name) is None
+            if path + b"/" + row.name not in found and self._is_missing(path + b"/" + row.name)
         ]
+
+    def _is_missing(self, path: bytes) -> bool:
+        try:
+            return self._folder.stat(path) is None
+        except Unreadable:
+            return False  # unknown; the directory above it is listed as failed
 
     def _is_elsewhere(self, row: DiskRow) -> bool:
         """Return whether a thing was found elsewhere, with all that is in it."""

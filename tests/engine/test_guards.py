@@ -179,3 +179,22 @@ def test_what_cannot_be_read_is_unknown_and_not_gone(two, monkeypatch, command):
     assert summary.deleted_remote == 0
     b.pull()
     assert len([thing for thing in b.tree().values() if thing[0] == "file"]) == FILES + 1
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_directory_that_nobody_may_read_any_more_is_unknown_and_stops_nothing_else(
+    two, monkeypatch, is_new
+):
+    a, b = two
+    write(a, "other", b"1")
+    if is_new:
+        (a.root / "files").rename(a.root / "aside")
+        (a.root / "files").mkdir()
+        shutil.rmtree(a.root / "aside")
+    (a.root / "files").chmod(0o711)
+    with monkeypatch.context() as patch:
+        unreadable(patch, a, b"files")
+        summary = a.push()
+    assert ([item["path"] for item in summary.failed], summary.deleted_remote) == (["files"], 0)
+    b.pull()
+    assert len([thing for thing in b.tree().values() if thing[0] == "file"]) == FILES + 1
