@@ -199,6 +199,12 @@ def test_only_permission_bits_are_set(world, any_kernel):
     assert (world.root / "file").stat().st_mode & 0o7777 == 0o751
 
 
+def test_a_disk_without_permissions_is_believed(world, any_kernel, monkeypatch):
+    expected = world.write(b"file")
+    monkeypatch.setattr(folder, "_chmod", lambda target, mode: None)
+    assert world.folder.set_mode(b"file", 0o751, expected) == world.folder.stat(b"file")
+
+
 def test_a_shared_directory_keeps_its_setgid_bit(world, any_kernel):
     (world.root / "sub").mkdir()
     (world.root / "sub").chmod(0o2775)

@@ -183,6 +183,8 @@ class LocalFolder(FolderReader):
     def set_mode(self, path: bytes, mode: int, expected: Fingerprint) -> Fingerprint:
         """Set the permission bits of a file or directory.
 
+        A disk that has none leaves them as they were; the answer has what the disk made of it.
+
         Raises:
             ChangedLocally: It is not as expected.
             CannotWrite: It is a link, or another user's.
@@ -190,7 +192,10 @@ class LocalFolder(FolderReader):
         with self._target(path) as target:
             target.check(expected)
             _chmod(target, mode)
-            return settled(target.look(), expected._replace(mode=mode & PERMISSIONS))
+            seen = target.look()
+            is_ignored = seen is not None and seen.mode == expected.mode
+            meant = expected if is_ignored else expected._replace(mode=mode & PERMISSIONS)
+            return settled(seen, meant)
 
     def set_times(self, path: bytes, mtime_ns: int, expected: Fingerprint | None = None) -> Fingerprint:
         """Set the time of change of a file, directory or link; None expects anything.
