@@ -17,7 +17,7 @@ from e2esync.engine.look import IN_THE_WAY
 from e2esync.engine.ondisk import OnDisk, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, look_up, of_row, settle
-from e2esync.engine.scan import PARKED
+from e2esync.engine.scan import is_parked
 from e2esync.engine.stock import note_shown, parked_name
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.tree.keys import ROOT
@@ -158,7 +158,7 @@ class Arranger:
         """Take a thing out of the way; if a crash leaves it there, the next run finds it by that name."""
         due = look_up(self._state, thing)
         row = due.row
-        if row is None or row.name.startswith(PARKED) or not due.is_moved:
+        if row is None or (row.parent == ROOT and is_parked(row.name)) or not due.is_moved:
             return False
         old = self._places.path((row.parent, row.name))
         if old is None:

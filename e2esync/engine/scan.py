@@ -10,6 +10,7 @@ not those of the last scan, they are asked about every row, and the folder is wa
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ LOOK_AGAIN = 1.0  # seconds until a missing path counts as deleted
 BATCH = 1000
 RULES_NOTED = "ignore rules"  # what names all files of rules that the last scan went by
 
-PARKED = b".e2esync-moving-"  # names in the root under which directories wait for their place
+_PARKED = re.compile(rb"\.e2esync-moving-[0-9a-f]{32}")
 LETTERS: dict[Kind, Literal["f", "d", "l"]] = {Kind.DIRECTORY: "d", Kind.FILE: "f", Kind.SYMLINK: "l"}
 KINDS = {"d": Kind.DIRECTORY, "f": Kind.FILE, "l": Kind.SYMLINK}
 
@@ -163,8 +164,8 @@ class _Scanner:
         row: DiskRow | None,
         below: list[_Directory],
     ) -> None:
-        if not directory.path and path.startswith(PARKED):
-            return  # a directory that a pull was moving when it was cut off; its node is due
+        if not directory.path and is_parked(path):
+            return  # a thing that a pull was moving when it was cut off; its node is due
         kind = KINDS.get(fingerprint.kind)
         is_known = row is not None and row.kind == kind and row.inode == fingerprint.inode
         is_same = row is not None and is_known and is_unchanged(row, fingerprint)
@@ -286,6 +287,16 @@ class _Scanner:
         except Unreadable as unreadable:
             self._result.failed.append((path, unreadable.reason))
             return False
+
+
+def parked_name(number: bytes) -> bytes:
+    """Return the name, in the root, under which the thing of this number waits for its place."""
+    return b".e2esync-moving-" + number.hex().encode()
+
+
+def is_parked(name: bytes) -> bool:
+    """Return whether a name in the root is one under which something waits for its place."""
+    return _PARKED.fullmatch(name) is not None
 
 
 def is_unchanged(row: DiskRow, fingerprint: Fingerprint) -> bool:

@@ -19,10 +19,11 @@ from typing import NamedTuple
 
 from e2esync.adapters.files import Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState
+from e2esync.engine import scan
 from e2esync.engine.ondisk import OnDisk, Shows, seen_at
 from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, look_up, of_row, settle
-from e2esync.engine.scan import PARKED, below
+from e2esync.engine.scan import below
 from e2esync.engine.shown import digest_of, dots_bytes
 from e2esync.engine.vault import SyncedFolder
 from e2esync.tree.keys import ROOT
@@ -46,7 +47,7 @@ def take_stock(vault: SyncedFolder) -> None:
 
 def parked_name(vault: SyncedFolder, thing: bytes) -> bytes:
     """Return the name, in the root, under which a thing waits for its place."""
-    return PARKED + vault.cipher.directory_number(thing).hex().encode()
+    return scan.parked_name(vault.cipher.directory_number(thing))
 
 
 class Moving(NamedTuple):

@@ -162,6 +162,7 @@ def the_longest_names(root):
 def names_like_our_own(root):
     write(root / "docs" / ".e2esync", b"not ours: not in the root")
     write(root / ".e2esync-not", b"not ours")
+    write(root / ".e2esync-moving-0123", b"not ours")
     write(root / "tmp" / "0123456789abcdef", b"looks like a temporary file")
 
 
