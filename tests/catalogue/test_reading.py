@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from e2esync.adapters.state import DiskRow
 from tests.catalogue.hands import files, move, once, plain, put, round_of
 from tests.engine.mortal import Meanwhile, run
 from tests.engine.world import Dev
@@ -45,7 +44,7 @@ def test_a_file_saved_at_any_moment_while_another_version_comes_is_kept_beside_i
     assert there in ({"saved in between"}, {"of b", "saved in between"}) if happened else there == {"of b"}
 
 
-def believe(dev: Dev, name: bytes, **said: int) -> None:
+def believe(dev: Dev, name: bytes, *, scanned: int) -> None:
     """Let the row of a file say that its times are those that the disk has now."""
     state = dev.vault.state
     with state.transaction():
