@@ -49,14 +49,17 @@ class Death:
 
 
 class Meanwhile(Death):
-    """Something else happens before step `at`, and the device goes on."""
+    """Something else happens before step `at`, once, and the device goes on."""
 
     def __init__(self, at: int, happens: Callable[[], object]) -> None:
         super().__init__()
         self._when, self._happens = at, happens
 
     def step(self, what: str, act: Callable[[], object]) -> object:
-        if len(self.steps) + 1 == self._when:
+        with self._lock:
+            is_time = len(self.steps) + 1 == self._when
+            self._when = 0 if is_time else self._when  # another thread may come here before the step is taken
+        if is_time:
             self._happens()
         return super().step(what, act)
 
