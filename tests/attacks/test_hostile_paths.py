@@ -98,6 +98,7 @@ def named(name: bytes) -> list[Callable[[Forger, bytes], list]]:
 
 
 @row("N7", shows=["G16"], weaknesses=[("names", "walker", "beneath")])
+@pytest.mark.case(12)
 def test_no_name_leads_out_of_the_folder(arena: Arena):
     laptop, _ = arena.pair()
     for name in NAMES:
@@ -246,6 +247,7 @@ TWINS = [
 
 @row("N8", weaknesses=[])
 @pytest.mark.parametrize(("one", "other"), TWINS)
+@pytest.mark.case(2, 4)
 def test_names_that_some_disk_takes_for_one_are_both_there(arena: Arena, one, other):
     laptop, _ = arena.pair()
     forger = Forger(arena.world.keys, arena.store)

@@ -39,6 +39,7 @@ def house(request):
     indirect=["house"],
     ids=[f"{kind}, {command}, {day}" for kind, command, day, _ in CELLS],
 )
+@pytest.mark.case(108)
 def test_a_command_ends_with_its_code_and_the_same_command_mends_it(house, command, day, code):
     verdict = live(house, DAYS[day], command)
     assert verdict.problems == []

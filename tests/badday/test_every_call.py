@@ -27,6 +27,7 @@ def every_call(pairs, fault: Fault, act: Callable[[Pair], object], check: Callab
 
 @pytest.mark.row("O7")
 @pytest.mark.parametrize("fault", [Fault.BEFORE, Fault.AFTER])
+@pytest.mark.case(100, 101)
 def test_an_error_at_any_call_of_a_push_loses_nothing_and_is_mended_by_the_next(pairs, fault):
     def mended(pair: Pair) -> None:
         assert pair.a_stranger_sees() in (pair.old, pair.new)
@@ -59,6 +60,7 @@ def test_an_error_at_any_call_of_a_pull_leaves_each_file_old_or_new(pairs, fault
 
 
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.case(101)
 def test_a_day_on_which_a_third_of_all_calls_fail_ends_with_equal_folders(pairs, seed):
     pair, failures = pairs(), 0
     script = sometimes(0.3, [Fault.BEFORE, Fault.AFTER, Fault.WRONG, Fault.TRUNCATED], seed=seed)

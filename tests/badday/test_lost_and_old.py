@@ -78,6 +78,7 @@ def test_a_listing_that_is_minutes_old_costs_nothing_but_time(pairs):
 
 
 @pytest.mark.row("R14")
+@pytest.mark.case(102)
 def test_a_listing_older_than_every_head_deletes_nothing_and_is_over_when_it_is_over(pairs, tmp_path):
     pair = pairs()
     pair.a.push()
@@ -103,6 +104,7 @@ def test_a_listing_without_our_own_head_makes_us_put_the_same_bytes_again(pairs)
 
 
 @pytest.mark.row("R5")
+@pytest.mark.case(102)
 def test_a_head_that_reads_old_although_the_listing_is_new_is_read_again_later(pairs):
     pair = pairs()
     pair.store.remember()
@@ -130,6 +132,7 @@ def test_a_head_put_whose_answer_is_cut_is_put_again_with_the_same_bytes(pairs):
 
 @pytest.mark.row("R13")
 @pytest.mark.parametrize("seed", range(10))
+@pytest.mark.case(109)
 def test_conditional_writes_that_lie_leave_an_object_that_somebody_wrote(seed):
     inner = MemoryStore()
     store = FaultyStore(inner, on("PUT", "", Fault.LYING), seed=seed)
@@ -140,6 +143,7 @@ def test_conditional_writes_that_lie_leave_an_object_that_somebody_wrote(seed):
 
 
 @pytest.mark.row("R13")
+@pytest.mark.case(109)
 def test_push_and_pull_ask_for_no_condition_about_which_a_store_could_lie(pairs):
     pair = pairs()
 
@@ -157,6 +161,7 @@ def test_push_and_pull_ask_for_no_condition_about_which_a_store_could_lie(pairs)
 @pytest.mark.row("O7")
 @pytest.mark.parametrize("fault", [Fault.WRONG, Fault.TRUNCATED])
 @pytest.mark.parametrize("what", [HEADS, PACKS, INDEXES])
+@pytest.mark.case(104, 105)
 def test_damage_on_the_way_stops_a_pull_and_leaves_no_trace(pairs, fault, what):
     pair = pairs()
     pair.a.push()

@@ -17,7 +17,7 @@ from tests.engine.test_cases import Real
 from tests.engine.world import Dev, World
 from tests.merge.cases import Case, names, play
 
-ROUNDS = 3  # until everything has gone round, whatever happened before
+ROUNDS = 2  # until everything has gone round, whatever happened before
 
 
 def put(dev: Dev, path: str, content: bytes | str = b"") -> Path:

@@ -203,8 +203,8 @@ def test_the_name_of_a_copy_that_is_taken_is_made_longer(pair):
     a, b = pair
     put(a, "x", "1")
     round_of(a, b)
-    for dev, content in ((a, "of a"), (b, "of b")):
-        os.utime(put(dev, "x", content), (0, 0))
+    for dev, text in ((a, "of a"), (b, "of b")):
+        os.utime(put(dev, "x", text), (0, 0))
     round_of(a, b)
     (copy,) = (path for path in files(a) if path != "x")
     content = files(a)[copy]

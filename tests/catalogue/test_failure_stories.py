@@ -224,7 +224,9 @@ class PowerCut(Death):
 
 
 @pytest.mark.parametrize("left", [0, 1000])
-def test_story_13_files_that_a_power_cut_left_empty_are_not_synced_back_over_the_originals(pair, tmp_path, left):
+def test_story_13_files_that_a_power_cut_left_empty_are_not_synced_back_over_the_originals(
+    pair, tmp_path, left
+):
     """What comes is durable before it has its name; so only a temporary file can be torn, and it is nobody's."""
     a, b = pair
     put(a, "x", "1")

@@ -182,6 +182,7 @@ def test_a_shell_that_is_not_known_is_2(run):
     assert run("completion", "tcsh").code == 2
 
 
+@pytest.mark.case(110)
 def test_a_folder_that_another_process_works_on_is_11(run, vault, tmp_path):
     from e2esync.adapters.files import FolderLock
 

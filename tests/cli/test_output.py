@@ -27,6 +27,7 @@ from e2esync.errors import E2ESyncError, StoreUnavailable
         ("\x7f", "\\x7f"),
     ],
 )
+@pytest.mark.case(13)
 def test_what_is_not_printable_is_shown_escaped(name, shown):
     assert escape(name) == shown
 

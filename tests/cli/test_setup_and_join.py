@@ -57,6 +57,7 @@ def test_setting_up_a_folder_that_is_synced_is_2(run, vault, tmp_path):
 
 
 @pytest.mark.parametrize(("store", "folder"), [("x/store", "x"), ("x", "x/Sync"), ("x", "x")])
+@pytest.mark.case(89)
 def test_store_and_folder_inside_one_another_are_2(run, tmp_path, store, folder):
     done = run("setup", tmp_path / store, tmp_path / folder, "--recovery-file", tmp_path / "w")
     assert (done.code, (tmp_path / "w").exists()) == (2, False)

@@ -132,6 +132,7 @@ def whole_at_any_time(world):
 
 
 @pytest.mark.parametrize("change", [change_everything, only_moves], ids=lambda change: change.__name__)
+@pytest.mark.case(93)
 def test_a_push_that_was_killed_anywhere_is_finished_by_the_next(worlds, change):
     def check(world, a, b):
         before, after = b.tree(), a.tree()
@@ -152,6 +153,7 @@ def test_a_push_that_was_killed_anywhere_is_finished_by_the_next(worlds, change)
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *IN_EACH_OTHERS_WAY], ids=lambda change: change.__name__)
+@pytest.mark.case(93, 96, 97)
 def test_a_pull_that_was_killed_anywhere_is_finished_by_the_next(worlds, change):
     def check(world, a, b):
         pulled = b.pull()
@@ -170,6 +172,7 @@ def test_a_pull_that_was_killed_anywhere_is_finished_by_the_next(worlds, change)
     [change_everything, only_moves, only_modes, *IN_EACH_OTHERS_WAY],
     ids=lambda change: change.__name__,
 )
+@pytest.mark.case(93, 96)
 def test_a_push_after_a_pull_that_was_killed_undoes_nothing(worlds, change):
     def check(world, a, b):
         expected = a.tree()
@@ -280,6 +283,7 @@ def test_packs_that_a_failed_push_stored_and_the_store_lost_are_stored_again(wor
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(98)
 def test_packs_that_a_killed_push_stored_are_used_by_the_next(world, pair):
     a, b = pair
     write(a.root / "large", random_bytes(BIG))
@@ -292,6 +296,7 @@ def test_packs_that_a_killed_push_stored_are_used_by_the_next(world, pair):
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(100)
 def test_a_head_whose_fate_is_unknown_is_put_again_with_the_same_bytes(world, pair):
     a, b = pair
     base(a.root)

@@ -18,6 +18,7 @@ def limit(dev, pages):
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])
+@pytest.mark.case(91)
 def test_a_full_disk_under_the_state_is_told_and_the_command_goes_on_with_room(pair, command):
     a, b = pair
     base(a.root)
@@ -38,6 +39,7 @@ def test_a_full_disk_under_the_state_is_told_and_the_command_goes_on_with_room(p
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(99)
 def test_a_state_of_a_newer_version_is_refused_and_left_alone(pair):
     a, _ = pair
     a.vault.state._db.execute("PRAGMA user_version = 2")

@@ -57,6 +57,7 @@ def delete(dev: Dev, count: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["push", "sync"])
+@pytest.mark.case(85)
 def test_most_files_gone_here_is_not_published(two, command):
     a, b = two
     delete(a, FILES // 2 + 1)
@@ -74,6 +75,7 @@ def test_half_of_the_files_may_go(two):
 
 
 @pytest.mark.parametrize("what", ["all is gone", "a directory is left"])
+@pytest.mark.case(82, 85)
 def test_an_emptied_folder_is_not_published(two, what):
     a, b = two
     if what == "all is gone":
@@ -104,6 +106,7 @@ def test_of_two_things_nothing_left_stops_and_of_one_does_not(pair):
         stopped(a, "push", Risk.ROOT_EMPTIED)
 
 
+@pytest.mark.case(86)
 def test_nearly_all_files_changed_at_once_is_not_published(two):
     a, b = two
     for number in range(FILES - 2):
@@ -113,6 +116,7 @@ def test_nearly_all_files_changed_at_once_is_not_published(two):
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(85)
 def test_a_renamed_directory_deletes_nothing(two):
     a, b = two
     (a.root / "files").rename(a.root / "renamed")
@@ -121,6 +125,7 @@ def test_a_renamed_directory_deletes_nothing(two):
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(85)
 def test_every_file_renamed_deletes_nothing(two):
     a, b = two
     for number in range(FILES):
@@ -130,6 +135,7 @@ def test_every_file_renamed_deletes_nothing(two):
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(70, 86)
 def test_the_same_tree_with_new_times_is_no_change(two):
     a, _ = two
     for number in range(FILES):
@@ -169,6 +175,7 @@ def unreadable(monkeypatch, dev: Dev, top: bytes) -> None:
 
 
 @pytest.mark.parametrize("command", ["push", "sync"])
+@pytest.mark.case(84)
 def test_what_cannot_be_read_is_unknown_and_not_gone(two, monkeypatch, command):
     a, b = two
     write(a, "other", b"1")
@@ -182,6 +189,7 @@ def test_what_cannot_be_read_is_unknown_and_not_gone(two, monkeypatch, command):
 
 
 @pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.case(68, 84)
 def test_a_directory_that_nobody_may_read_any_more_is_unknown_and_stops_nothing_else(
     two, monkeypatch, is_new
 ):

@@ -138,6 +138,7 @@ WAYS = {"flipped", "cut", "extended", "exchanged", "missing"}
 
 
 @pytest.mark.parametrize("sort", CLASSES)
+@pytest.mark.case(105)
 def test_a_damaged_object_is_refused_or_does_not_matter(attacked, sort):
     world, stored, expected = attacked
     found = classes(world, stored)

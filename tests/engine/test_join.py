@@ -191,6 +191,7 @@ def test_a_vault_has_one_folder_on_a_device(tmp_path, store, entropy):
         join_up(store, tmp_path / "laptop", tmp_path / "Copy", entropy)
 
 
+@pytest.mark.case(117)
 def test_forgetting_leaves_files_and_store_and_a_later_join_is_possible(tmp_path, store, entropy):
     local = device_in(tmp_path / "laptop")
     (tmp_path / "Sync" / "kept.txt").write_text("kept")

@@ -189,6 +189,7 @@ def test_equal_files_are_sealed_anew_together(world, dev):
 
 
 @pytest.mark.parametrize("what", ["catalogue too", "store only"])
+@pytest.mark.case(107)
 def test_everything_is_made_anew_from_the_folder(world, dev, what):
     (dev.root / "big").write_bytes(os.urandom(PACK_SIZE + 100_000))
     small_files(dev, 300)

@@ -218,6 +218,7 @@ THINGS = [
 
 
 @pytest.mark.parametrize("make", THINGS, ids=lambda make: make.__name__)
+@pytest.mark.case(7, 8, 9, 11, 21, 64, 65, 70)
 def test_what_stands_in_a_folder_comes_out_the_same(pair, make):
     a, b = pair
     make(a.root)
@@ -244,6 +245,7 @@ def test_an_empty_folder_syncs_to_an_empty_folder(pair):
     assert pair[1].tree() == {}
 
 
+@pytest.mark.case(69)
 def test_the_setuid_bit_is_not_carried(pair):
     a, b = pair
     write(a.root / "tool")
@@ -253,6 +255,7 @@ def test_the_setuid_bit_is_not_carried(pair):
     assert b.tree()[b"tool"][2] == 0o755
 
 
+@pytest.mark.case(21)
 def test_a_sparse_file_stays_sparse_on_the_other_side(pair):
     a, b = pair
     sparse(a.root)
@@ -580,6 +583,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.case(5, 17, 22, 24, 25, 26, 27, 28, 34, 36, 37, 43, 50, 61)
 def test_a_change_comes_out_the_same(pair, change):
     a, b = pair
     base(a.root)
@@ -688,6 +692,7 @@ def test_a_directory_that_is_made_again_has_its_new_mode_everywhere(pair):
     sync(a, b)
 
 
+@pytest.mark.case(36)
 def test_a_rename_there_and_back_leaves_no_trace(pair):
     a, b = pair
     base(a.root)
@@ -703,6 +708,7 @@ def test_a_rename_there_and_back_leaves_no_trace(pair):
 # --- what it may cost ---
 
 
+@pytest.mark.case(19)
 def test_a_touched_file_makes_no_write(pair):
     a, b = pair
     base(a.root)
@@ -736,6 +742,7 @@ def test_a_small_change_costs_three_puts(pair):
     ],
     ids=lambda change: change.__name__,
 )
+@pytest.mark.case(34)
 def test_what_is_renamed_or_copied_sends_no_chunk(pair, change):
     a, b = pair
     base(a.root)
@@ -958,6 +965,7 @@ def write_many(root, count):
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])
+@pytest.mark.case(81, 82)
 def test_without_its_marker_a_folder_is_not_judged(pair, command):
     a, b = pair
     base(a.root)
@@ -972,6 +980,7 @@ def test_without_its_marker_a_folder_is_not_judged(pair, command):
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])
+@pytest.mark.case(82)
 def test_the_marker_of_another_vault_stops(pair, command):
     a, b = pair
     base(a.root)
@@ -981,6 +990,7 @@ def test_the_marker_of_another_vault_stops(pair, command):
         getattr(b, command)()
 
 
+@pytest.mark.case(81, 88)
 def test_a_root_that_was_moved_away_stops(pair):
     a, b = pair
     base(a.root)
@@ -993,6 +1003,7 @@ def test_a_root_that_was_moved_away_stops(pair):
     assert tree(b.root) == {}
 
 
+@pytest.mark.case(116)
 def test_a_new_empty_device_deletes_nothing(world, pair):
     a, b = pair
     base(a.root)
@@ -1006,6 +1017,7 @@ def test_a_new_empty_device_deletes_nothing(world, pair):
 # --- what cannot be read (invariant 14) ---
 
 
+@pytest.mark.case(66)
 def test_a_fifo_and_a_socket_are_listed_while_the_others_go_on(pair):
     a, b = pair
     write(a.root / "file", b"file")
@@ -1026,6 +1038,7 @@ def test_a_fifo_and_a_socket_are_listed_while_the_others_go_on(pair):
     assert sorted(item["path"] for item in a.push().failed) == ["fifo", "socket"]
 
 
+@pytest.mark.case(66)
 def test_a_file_that_becomes_a_fifo_is_unknown_and_not_deleted(pair):
     a, b = pair
     base(a.root)
@@ -1073,6 +1086,7 @@ class Meddling:
 
 
 @pytest.mark.parametrize("size", [10, 500_000])
+@pytest.mark.case(14, 15)
 def test_a_file_that_changes_whenever_it_is_read_is_listed_and_left_for_the_next_time(pair, size):
     a, b = pair
     write(a.root / "busy", bytes(size))
@@ -1095,6 +1109,7 @@ def test_a_file_that_changes_whenever_it_is_read_is_listed_and_left_for_the_next
 
 
 @pytest.mark.parametrize("size", [10, 500_000])
+@pytest.mark.case(14)
 def test_a_file_that_changes_once_while_it_is_read_is_read_again(pair, size):
     a, b = pair
     write(a.root / "busy", bytes(size))
@@ -1112,6 +1127,7 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(pair, size):
 
 @pytest.mark.parametrize("when", ["before", "while"])
 @pytest.mark.parametrize("size", [10, 500_000])
+@pytest.mark.case(16)
 def test_a_file_that_vanishes_while_it_is_read_leaves_no_half_entry(pair, size, when):
     a, b = pair
     write(a.root / "gone", bytes(size))
@@ -1125,6 +1141,7 @@ def test_a_file_that_vanishes_while_it_is_read_leaves_no_half_entry(pair, size, 
     sync(a, b)
 
 
+@pytest.mark.case(83)
 def test_a_file_that_vanishes_for_a_moment_is_not_deleted(pair):
     a, b = pair
     base(a.root)
@@ -1189,6 +1206,7 @@ def test_a_head_that_was_damaged_and_is_whole_again_is_accepted_again(world):
     sync(a, b)
 
 
+@pytest.mark.case(106)
 def test_a_head_that_was_rolled_back_and_is_new_again_is_accepted_again(world):
     store = ContentTags(world.store)
     a, b = world.device("laptop", store=store), world.device("desk", store=store)
@@ -1207,6 +1225,7 @@ def test_a_head_that_was_rolled_back_and_is_new_again_is_accepted_again(world):
     assert b.differs(a.tree()) == {}
 
 
+@pytest.mark.case(106)
 def test_our_own_head_is_put_again_where_the_store_lost_it(pair):
     a, b = pair
     base(a.root)

@@ -219,6 +219,7 @@ NOTE = FolderNote(bytes(32), "Sync", None, StoreAddress("s3://b"), bytes(16))  #
         ("a", None, [], ["a"]),
     ],
 )
+@pytest.mark.case(89)
 def test_a_folder_in_the_way_of_something_is_refused(tmp_path, folder, store, others, ours):
     from dataclasses import replace
 

@@ -141,6 +141,7 @@ def files(dev: Dev) -> dict[str, bytes | None]:
 
 
 @pytest.mark.parametrize("editor_first", [True, False])
+@pytest.mark.case(57)
 def test_an_edit_deep_in_a_directory_that_is_removed_meanwhile_stays_with_all_above_it(pair, editor_first):
     a, b = pair
     write(a, "top/mid/low/x", b"1")
@@ -205,6 +206,7 @@ def test_a_directory_in_a_removed_directory_is_as_good_as_a_file(pair):
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.case(41)
 def test_directories_moved_into_each_other_by_three_devices_stand_the_same_everywhere(
     world: World, seed: int
 ):
@@ -288,6 +290,7 @@ def directory(dev: Dev) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.case(111)
 def test_work_on_different_files_comes_together_whatever_the_order(world: World, seed: int):
     devices = [world.device(name) for name in ("a", "b", "c")]
     work = Work(devices, Random(seed))

@@ -199,6 +199,7 @@ def test_only_permission_bits_are_set(world, any_kernel):
     assert (world.root / "file").stat().st_mode & 0o7777 == 0o751
 
 
+@pytest.mark.case(67)
 def test_a_disk_without_permissions_is_believed(world, any_kernel, monkeypatch):
     expected = world.write(b"file")
     monkeypatch.setattr(folder, "_chmod", lambda target, mode: None)
@@ -274,6 +275,7 @@ def test_an_edit_right_after_setting_the_time_is_not_taken_for_our_work(world, m
     assert world.folder.set_times(b"file", MTIME, expected) != world.folder.stat(b"file")
 
 
+@pytest.mark.case(70)
 def test_a_disk_with_coarse_times_is_believed(world, monkeypatch):
     expected = world.write(b"file")
     utime_for_real = os.utime

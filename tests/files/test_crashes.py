@@ -42,6 +42,7 @@ def crash_at(monkeypatch, step):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("n", range(1, 6))
+@pytest.mark.case(93)
 def test_a_crash_at_any_step_leaves_the_old_or_the_new_and_the_old_is_never_gone(
     world, any_kernel, monkeypatch, n, when
 ):

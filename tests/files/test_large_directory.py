@@ -9,6 +9,7 @@ COUNT = 100_000
 
 
 @pytest.mark.slow
+@pytest.mark.case(90)
 def test_a_hundred_thousand_names_are_sorted_in_little_memory(world):
     (world.root / "big").mkdir()
     fd = os.open(world.root / "big", os.O_RDONLY)

@@ -151,6 +151,7 @@ def test_an_unfinished_listing_holds_no_descriptor_of_a_small_directory(world):
     assert len(names_in(Path("/proc/self/fd"))) == before
 
 
+@pytest.mark.case(90)
 def test_five_hundred_levels_are_listed_read_and_written_beyond_the_longest_path(world):
     name = b"level-with-a-long-name"
     fds = [os.open(world.root, os.O_RDONLY)]

@@ -17,6 +17,7 @@ with FolderLock(pathlib.Path(sys.argv[1])):
 """
 
 
+@pytest.mark.case(110)
 def test_a_second_lock_is_refused_in_words(tmp_path):
     with FolderLock(tmp_path / "lock"):
         with pytest.raises(Busy, match="another e2esync works on this folder") as caught:
@@ -26,6 +27,7 @@ def test_a_second_lock_is_refused_in_words(tmp_path):
         pass
 
 
+@pytest.mark.case(110)
 def test_the_lock_of_another_process_ends_with_it_however_it_ends(tmp_path):
     path = tmp_path / "lock"
     with subprocess.Popen(

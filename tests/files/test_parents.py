@@ -9,6 +9,7 @@ from tests.files.conftest import MTIME, names_in, without_privileges
 
 
 @pytest.mark.parametrize("depth", [b"", b"/deeper"])
+@pytest.mark.case(12)
 def test_a_parent_that_became_a_link_is_not_written_through(world, any_kernel, tmp_path, depth):
     (tmp_path / "outside" / "deeper").mkdir(parents=True)
     (world.root / "parent").symlink_to(tmp_path / "outside")
@@ -64,6 +65,7 @@ def test_without_its_parent_a_file_is_not_written(world, any_kernel, parent):
 @pytest.mark.parametrize(
     "path", [b"../out", b"/tmp/out", b"a/../../out", b".e2esync/folder-id", b".E2ESYNC/tmp/x", b"a\0b", b""]
 )
+@pytest.mark.case(12)
 def test_a_path_that_could_lead_out_is_not_written(world, any_kernel, path):
     staged = world.stage()
     with pytest.raises(CannotWrite):
@@ -72,6 +74,7 @@ def test_a_path_that_could_lead_out_is_not_written(world, any_kernel, path):
     assert world.names() == []
 
 
+@pytest.mark.case(9)
 def test_a_name_that_is_too_long_is_reported_and_the_others_go_on(world, any_kernel):
     staged = world.stage()
     with pytest.raises(CannotWrite) as caught:
@@ -106,6 +109,7 @@ def test_a_read_only_file_is_replaced_like_others(world, any_kernel):
     assert world.read(b"file") == b"ours"
 
 
+@pytest.mark.case(72)
 def test_user_attributes_of_the_old_file_are_kept(world, any_kernel):
     expected = world.write(b"file", b"old")
     try:

@@ -27,6 +27,7 @@ def test_an_old_file_is_replaced_whole_and_kept_in_the_trash(world, any_kernel, 
     assert world.temporary() == []
 
 
+@pytest.mark.case(30)
 def test_what_a_program_writes_into_a_replaced_file_is_in_the_trash(world, any_kernel):
     expected = world.write(b"file", b"old")
     with (world.root / "file").open("ab") as held_open:

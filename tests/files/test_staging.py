@@ -137,6 +137,7 @@ def test_a_link_target_that_is_too_long_is_refused(world):
     assert world.temporary() == []
 
 
+@pytest.mark.case(98)
 def test_leftovers_are_removed_by_age_whatever_time_they_carry(world):
     world.stage(mtime_ns=0).close()
     world.stage(mtime_ns=FOREVER).close()
@@ -189,6 +190,7 @@ def test_the_marker_is_what_was_written(tmp_path):
         assert list(again.list(b"")) == []
 
 
+@pytest.mark.case(82)
 def test_a_folder_that_was_moved_or_mounted_over_is_not_in_place(world):
     assert world.folder.is_in_place()
     world.root.rename(world.root.with_name("moved"))

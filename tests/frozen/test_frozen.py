@@ -20,6 +20,7 @@ def test_there_is_a_vault_of_each_state():
 
 
 @pytest.mark.parametrize("vault", VAULTS, ids=lambda vault: vault.name)
+@pytest.mark.case(99)
 def test_a_frozen_vault_is_read_as_it_was_written(vault: Path, tmp_path: Path):
     (report,) = decrypt_offline(
         vault / "store", tmp_path / "out", from_words((vault / "words.txt").read_text())

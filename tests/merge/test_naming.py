@@ -82,6 +82,7 @@ def test_a_name_that_is_taken_gets_more_digits_and_then_a_number():
     st.text(max_size=40),
     st.integers(-(2**63), 2**63 - 1),
 )
+@pytest.mark.case(10)
 def test_every_name_is_one_and_fits(name, device, saved):
     made = name_of(name, file(saved, device))
     assert is_name(made)
@@ -141,6 +142,7 @@ def test_an_empty_file_beside_one_that_is_not_is_no_conflict_and_goes_with_it():
     assert seen[b"n"].dots == {Dot(1, A, 1), Dot(9, A, 1)}
 
 
+@pytest.mark.case(71)
 def test_the_clock_chooses_the_name_and_the_dot_where_clocks_agree():
     key = node_key(ROOT, b"n", Kind.FILE)
     late = file(dot=1)._replace(mtime=5, hash=b"l" * 32)

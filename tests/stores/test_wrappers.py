@@ -67,6 +67,7 @@ def patient(store, clock=None, **policy):
     return RetryingStore(store, RetryPolicy(**policy), sleep=(clock or Clock()).sleep, chance=lambda: 0.5)
 
 
+@pytest.mark.case(101)
 def test_what_is_unavailable_is_tried_again_with_growing_pauses():
     clock, store = Clock(), FlakyStore(3)
     patient(store, clock, first=1.0, longest=3.0).put("a", b"1")
