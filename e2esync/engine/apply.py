@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from e2esync.adapters.files import CannotWrite, ChangedLocally, Staged, StagedFile, Unreadable
 from e2esync.adapters.state import Step
 from e2esync.engine.arrange import Arranger
+from e2esync.engine.closed import open_closed_directories
 from e2esync.engine.download import Downloader
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import leave_ignored
@@ -201,6 +202,7 @@ class _Applier:
 
     def _change(self) -> None:
         plan = self._plan
+        open_closed_directories(self._vault)
         for thing in plan.gone:
             self._remove(look_up(self._state, thing))
         come = sorted(plan.directories, key=self._depth)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from e2esync.adapters.files import Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState
 from e2esync.engine import scan
+from e2esync.engine.closed import note_opened_directories
 from e2esync.engine.ondisk import OnDisk, Shows, seen_at
 from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, look_up, of_row, settle
@@ -34,6 +35,7 @@ def take_stock(vault: SyncedFolder) -> None:
     if vault.state.count_due() == 0:
         return
     with vault.state.transaction():
+        note_opened_directories(vault)
         due = _sort(vault.state)
         _Search(vault, due.moving).run()
         noter = _Noter(vault)

@@ -13,6 +13,7 @@ import pytest
 from e2esync.adapters.files import Fingerprint, fingerprint, folder, listing, openfile, reader, staging
 from e2esync.adapters.files.fingerprint import fingerprint_of
 from tests.catalogue.hands import files, move, once, plain, put, remove, round_of
+from tests.engine.mortal import Death, run
 from tests.engine.world import Dev
 from tests.files.conftest import NOBODY, without_privileges
 
@@ -216,6 +217,67 @@ def test_into_a_directory_that_may_not_be_written_nothing_comes_and_all_else_doe
     assert plain(b) == ["calm=2", "dir/", "dir/x=1"]
     round_of(a, b)
     assert plain(b) == ["calm=2", "dir/", "dir/new=3", "dir/x=2"]
+
+
+CHANGES: dict[str, list[tuple[str | None, str | None]]] = {
+    "edit": [(None, "closed/sub/y")],
+    "new": [(None, "closed/new/n")],
+    "move in": [("other", "closed/sub/other")],
+    "move out": [("closed/sub", "sub")],
+    "rename": [("closed/sub/y", "closed/sub/renamed")],
+    "delete": [("closed/sub/y", None)],
+    "swap": [("closed/sub/y", "t"), ("closed/x", "closed/sub/y"), ("t", "closed/x")],
+    "delete all": [("closed", None)],
+    "move the directory": [("closed", "elsewhere"), (None, "elsewhere/sub/y")],
+}
+
+
+@pytest.mark.case(68)
+@pytest.mark.parametrize("change", CHANGES)
+def test_in_a_directory_that_is_closed_everywhere_changes_come_and_it_stays_closed(pair, change):
+    a, b = pair
+    for name in ("closed/x", "closed/sub/y", "closed/sub/z", "other"):
+        put(a, name, name)
+    shut = [a.root / "closed" / "sub", a.root / "closed"]
+    for path in shut:
+        path.chmod(0o555)
+    round_of(a, b)
+    for path in shut:
+        path.chmod(0o755)
+    for old, new in CHANGES[change]:
+        if old is None and new is not None:
+            put(a, new, "2")
+        elif old is not None and new is not None:
+            move(a, old, new)
+        elif old is not None:
+            remove(a, old)
+    for path in a.root.rglob("*"):
+        if path.is_dir() and ".e2esync" not in path.parts:
+            path.chmod(0o555)
+    once(a)
+    with ordinary_user(b):
+        once(b)
+    round_of(a, b)
+    assert b.differs(a.tree()) == {}
+
+
+@pytest.mark.case(68, 93)
+def test_killed_at_any_step_a_directory_that_was_opened_for_the_while_is_closed_in_the_end(pair):
+    a, b = pair
+    put(a, "closed/x", "0")
+    (a.root / "closed").chmod(0o555)
+    round_of(a, b)
+    for at in range(1, 60):
+        put(a, "closed/x", f"{at}")
+        once(a)
+        done = run(b, "pull", Death(at))
+        assert b.push().uploaded_files == 0
+        round_of(b, a)
+        assert plain(b) == ["closed/", f"closed/x={at}"]
+        assert [(dev.root / "closed").stat().st_mode & 0o777 for dev in pair] == [0o555, 0o555], at
+        if done:
+            return
+    pytest.fail("it never comes to its end")
 
 
 @pytest.mark.case(68)

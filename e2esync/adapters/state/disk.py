@@ -80,6 +80,11 @@ class DiskTables(Tables):
         row = self._db.execute(f"SELECT {_ROW} FROM row WHERE number = ?", (number,)).fetchone()
         return DiskRow._make(row) if row else None
 
+    def directories_without(self, bits: int) -> list[DiskRow]:
+        """Return the rows of directories whose mode lacks any of these bits."""
+        query = f"SELECT {_ROW} FROM row WHERE number IS NOT NULL AND mode & ? != ?"
+        return [DiskRow._make(row) for row in self._db.execute(query, (bits, bits))]
+
     def put_rows(self, rows: Iterable[DiskRow]) -> None:
         """Insert or replace rows."""
         self._db.executemany(f"INSERT OR REPLACE INTO row ({_ROW}) VALUES ({_MARKS})", rows)
