@@ -11,7 +11,7 @@ from e2esync.engine.diskrules import DiskRules
 from e2esync.engine.editrules import add_rules
 from e2esync.engine.notes import FolderNote
 from e2esync.engine.places import join
-from e2esync.engine.scan import PARKED
+from e2esync.engine.scan import is_parked
 from e2esync.engine.vault import SYSTEM_CLOCK
 from e2esync.errors import SafetyStop
 from e2esync.ignoring.rules import RULES_FILE
@@ -57,7 +57,7 @@ def check(note: FolderNote, paths: Iterable[tuple[bytes, bool]]) -> list[Answer]
 
 def _answer(folder: LocalFolder, rules: DiskRules, path: bytes, *, is_directory: bool) -> Answer:
     first = path.partition(b"/")[0]
-    if not path or first.lower() == OWN or first.startswith(PARKED):
+    if not path or first.lower() == OWN or is_parked(first):
         return Answer(path, is_ignored=bool(path), pattern="/" + first.decode() if path else None)
     here = folder.stat(path)
     decision = rules.decision(path, is_directory=here.kind == "d" if here is not None else is_directory)
