@@ -16,6 +16,7 @@ from typing import NamedTuple
 from e2esync.adapters.database import connect, transaction
 from e2esync.adapters.folding import GONE, LISTED, MOVING, SENDING, STORED, FoldingRows
 from e2esync.adapters.objectcache import ObjectCache
+from e2esync.adapters.reach import ReachRows
 from e2esync.format.index import PREFIX_SIZE, Group, Row
 from e2esync.tree.values import WrappedKey
 from e2esync.vault.packs import ClosedPack
@@ -77,6 +78,10 @@ class Catalogue:
         with transaction(self._db):
             for table in ("pack", "blob", "known", "loaded", "own_index", "listing", "waiting"):
                 self._db.execute(f"DELETE FROM {table}")
+
+    def reach(self) -> ReachRows:
+        """Return empty tables for what pruning computes."""
+        return ReachRows(self._db)
 
     # packs of our own
 
@@ -208,6 +213,23 @@ class Catalogue:
             self._db.execute("DELETE FROM marked")
             self._db.executemany("INSERT INTO marked VALUES (?)", [(pack,) for pack in packs])
         self._has_marked = bool(packs)
+
+    def forget_known(self, packs: Iterable[bytes]) -> None:
+        """Take for ever no chunk as held that is only in these packs: they are gone, or will be."""
+        kept = "SELECT 1 FROM blob JOIN pack ON num = pack WHERE prefix = substr(known.id, 1, {size}) AND pack.id NOT IN"
+        with transaction(self._db):
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS ended (id BLOB PRIMARY KEY) WITHOUT ROWID")
+            self._db.execute("DELETE FROM temp.ended")
+            self._db.executemany("INSERT OR IGNORE INTO temp.ended VALUES (?)", ((pack,) for pack in packs))
+            self._db.execute(
+                f"DELETE FROM known WHERE substr(id, 1, {PREFIX_SIZE}) IN"
+                " (SELECT prefix FROM blob JOIN pack ON num = pack JOIN temp.ended ON ended.id = pack.id)"
+                f" AND NOT EXISTS ({kept.format(size=PREFIX_SIZE)} (SELECT id FROM temp.ended))"
+            )
+
+    def others_are_unread(self) -> None:
+        """Note that the indexes of other devices have to be read again."""
+        self._db.execute("DELETE FROM loaded WHERE id NOT IN (SELECT id FROM own_index)")
 
     def holds(self, blob_id: bytes) -> bool:
         """Return whether this device itself stored a blob with this id, where it may stay."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from e2esync.crypto.secrets import EpochKey
 from e2esync.engine import ownhead
+from e2esync.engine.away import note_first_contact
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.joined import load_context, load_seen, save_seen
 from e2esync.engine.merge import join
@@ -29,6 +30,7 @@ _ONCE_MORE = " once more"  # behind an ETag, which has no space
 
 def fetch(vault: SyncedFolder, listed: Listed) -> int:
     """Join the newest state of the vault, if it is not joined yet; return how many nodes changed."""
+    note_first_contact(vault)
     heads = read_heads(vault, listed)
     try:
         return _accept_and_join(vault, heads, listed)

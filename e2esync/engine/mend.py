@@ -27,6 +27,7 @@ from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import note_look
 from e2esync.engine.fetch import load_indexes, read_heads
 from e2esync.engine.joined import load_seen
+from e2esync.engine.marks import Marks
 from e2esync.engine.own import Listed
 from e2esync.engine.ownindex import own_index
 from e2esync.engine.places import Places
@@ -56,17 +57,21 @@ LOST_BEFORE = (
 )
 
 
-def mend(vault: SyncedFolder, summary: Summary, *, marks: tuple[bytes, ...]) -> bool:
+def mend(vault: SyncedFolder, summary: Summary, *, marks: Marks) -> bool:
     """Look, and put again what is lost; return whether that took a new head.
 
-    `marks` are the SHA-256 of the prune marks that were seen. What cannot be put again is in `failed`.
+    What was pruned, as `marks` say, is named no more. What else cannot be put again is in `failed`.
 
     Raises:
         StoreUnavailable, StoreRefused, NoAccess: The store; the next push looks again.
     """
     named = _named(vault)
     missing = _missing(vault, named)
-    lost = {object_id for object_id, key in missing.items() if not _put_again(vault, object_id, key)}
+    lost = {
+        object_id
+        for object_id, key in missing.items()
+        if object_id in marks.gone or not _put_again(vault, object_id, key)
+    }
     if lost:
         _publish_anew(vault, named, lost, summary, marks)
     note_look(vault, complete=not missing)
@@ -115,10 +120,11 @@ def _put_again(vault: SyncedFolder, object_id: bytes, key: str) -> bool:
 
 
 def _publish_anew(
-    vault: SyncedFolder, named: Named, lost: set[bytes], summary: Summary, marks: tuple[bytes, ...]
+    vault: SyncedFolder, named: Named, lost: set[bytes], summary: Summary, marks: Marks
 ) -> None:
     """Make anew what was in the lost objects only; leave a head pending that leads to it."""
     relisted = _relisted(named, lost)
+    vault.catalogue.lose_packs(lost & marks.gone)
     contents = _give_up(vault, relisted, lost)
     with vault.state.transaction():
         own = ownhead.load(vault.state)
@@ -130,7 +136,7 @@ def _publish_anew(
             root = _whole_tree(vault, uploader)
             if any(uploader.known(content) is None for content in contents):
                 summary.failed.append(failure(b".", LOST_BEFORE))
-            publish_snapshot(vault, uploader, root, marks=marks, relisted=relisted)
+            publish_snapshot(vault, uploader, root, marks=marks.hashes, relisted=relisted)
 
 
 def _whole_tree(vault: SyncedFolder, uploader: Uploader) -> Root | None:

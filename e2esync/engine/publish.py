@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from e2esync.adapters.catalogue import LISTED, STORED
 from e2esync.engine import ownhead
+from e2esync.engine.away import note_published
 from e2esync.engine.doubt import doubt
 from e2esync.engine.fold import fold
 from e2esync.engine.joined import load_context
+from e2esync.engine.marks import note_named
 from e2esync.engine.ownhead import LiveIndex, OwnHead
 from e2esync.engine.ownindex import put_index
 from e2esync.engine.upload import Uploader
@@ -109,6 +111,8 @@ def publish_snapshot(
     )
     ownhead.save(vault.state, own)
     vault.state.set(ownhead.PENDING, head)
+    note_named(vault, marks)
+    note_published(vault)
     doubt(vault)
 
 

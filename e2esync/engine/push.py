@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from e2esync.engine import ownhead
+from e2esync.engine.away import look_for_packs, was_away
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.fetch import fetch
@@ -10,7 +11,7 @@ from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
-from e2esync.engine.marks import Marks, read_marks
+from e2esync.engine.marks import Marks, is_news, read_marks
 from e2esync.engine.mend import mend
 from e2esync.engine.own import Listed, check_pending, see_own_head
 from e2esync.engine.owner import has_looked, knows_nothing, see_owner
@@ -59,15 +60,32 @@ def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
     if knows_nothing(vault.state):  # its first word is that of somebody who has seen what there is
         fetch(vault, listed)
         has_looked(vault.state)
-    marks = read_marks(vault, listed.marks)
-    vault.catalogue.do_not_borrow(marks.packs)
+    marks = heed(vault, listed)
+    has_lost = _has_lost(vault, marks)
     with vault.state.transaction():
         _write_and_publish(vault, summary, marks)
     published = put_pending_head(vault)
-    if is_time_to_look(vault, quiet=not published):
-        published |= mend(vault, summary, marks=marks.hashes)
+    if has_lost or is_time_to_look(vault, quiet=not published):
+        published |= mend(vault, summary, marks=marks)
     if published:
         sweep(vault)
+
+
+def heed(vault: SyncedFolder, listed: Listed) -> Marks:
+    """Read the prune marks, and take nothing as held that is about to go or went; join first if we were away."""
+    marks = read_marks(vault, listed.marks)
+    if was_away(vault) and look_for_packs(vault):
+        fetch(vault, listed)  # what others gave up is let go here, before it is said again
+    vault.catalogue.do_not_borrow(marks.packs)
+    if marks.gone and is_news(vault, marks):
+        vault.catalogue.forget_known(marks.gone)
+    return marks
+
+
+def _has_lost(vault: SyncedFolder, marks: Marks) -> bool:
+    """Return whether our own indexes name what a new mark says is gone: it is time to name it no more."""
+    rows = vault.catalogue.folding
+    return bool(marks.gone) and is_news(vault, marks) and any(map(rows.is_named, sorted(marks.gone)))
 
 
 def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
@@ -81,7 +99,8 @@ def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> N
         note_rules(vault, found, untracked, summary)
         is_emptied = rows > 1 and not vault.state.has_rows()
         guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
-        if local.changed:
+        has_news = ownhead.load(vault.state).sequence > 0 and is_news(vault, marks)
+        if local.changed or has_news:
             # What counts as published is on this disk: else a power cut puts an older content back, as an edit.
             vault.folder.barrier()
             root = publish_tree(vault, uploader, local.changed)

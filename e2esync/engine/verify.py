@@ -48,6 +48,7 @@ class VerifyReport:
     snapshots: int = 0
     indexes: int = 0
     packs: int = 0
+    pruned: int = 0  # packs that are gone, as a prune mark says
     pages: int = 0
     files: int = 0
     chunks: int = 0
@@ -84,6 +85,7 @@ class _Verifier:
         self._reader = BlobReader(vault)
         self._report = VerifyReport()
         self._ours: set[bytes] = set()  # packs that our own head leads to
+        self._pruned: set[bytes] = set()
 
     def run(self, *, deep: bool) -> VerifyReport:
         report, vault = self._report, self._vault
@@ -92,14 +94,15 @@ class _Verifier:
         report.records += 1 + len(kept.members)
         listed = list_heads(vault)
         self._check_own_head(listed)
-        read_marks(vault, listed.marks)
+        gone = read_marks(vault, listed.marks).gone
         heads = [read_head(vault, device) for device in sorted(listed.heads)]
         report.heads = len(heads)
         others = [head for head in heads if head.device != vault.device.id]
         accept_heads(vault, others)
         check_contexts(vault, others)
         packs = self._check_indexes(heads)
-        self._check_packs(packs)
+        self._check_packs(packs, gone)
+        packs -= self._pruned
         vault.state.clear_steps()
         roots = {head.root for head in heads if head.root is not None}
         for head in heads:
@@ -145,16 +148,22 @@ class _Verifier:
             self._report.indexes += 1
         return packs
 
-    def _check_packs(self, packs: set[bytes]) -> None:
-        """See that every pack is listed; one that the list leaves out is asked for by name."""
+    def _check_packs(self, packs: set[bytes], gone: frozenset[bytes]) -> None:
+        """See that every pack is listed; one that the list leaves out is asked for by name.
+
+        It may have been pruned: then nothing that a head leads to may be in it alone.
+        """
         vault = self._vault
         missing = {names.pack(vault.vault_id, pack): pack for pack in packs}
         for info in vault.store.list(names.packs_prefix(vault.vault_id)):
             missing.pop(info.key, None)
         for key, pack in sorted(missing.items()):
-            if vault.store.head(key) is None:
+            if vault.store.head(key) is not None:
+                continue
+            if pack not in gone:
                 raise self._missing(NO_PACK, is_ours=pack in self._ours)
-        self._report.packs = len(packs)
+            self._pruned.add(pack)
+        self._report.packs, self._report.pruned = len(packs - self._pruned), len(self._pruned)
 
     def _missing(self, what: str, *, is_ours: bool) -> MissingObject:
         """Return the error for an object that is not in the store; what is our own, our next push looks after."""
@@ -200,7 +209,8 @@ class _Verifier:
         for reference in self._reader.iterate(content):
             if not 0 <= reference.key < len(content.keys):
                 raise BadObject("a file names a key that it does not list")
-            places = self._vault.catalogue.find(reference.id)
+            found = self._vault.catalogue.find(reference.id)
+            places = [place for place in found if place.pack not in self._pruned]
             if not places:
                 raise MissingObject("a part of a file is in no index of the store")
             size += reference.length

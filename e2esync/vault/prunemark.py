@@ -17,12 +17,25 @@ from e2esync.vault.records import open_record, sign_record
 
 
 def make_prune_mark(
-    device: Device, keyring: Keyring, vault_id: bytes, *, packs: Iterable[bytes], since: int
+    device: Device,
+    keyring: Keyring,
+    vault_id: bytes,
+    *,
+    packs: Iterable[bytes],
+    since: int,
+    gone: Iterable[bytes] = (),
 ) -> bytes:
-    """Return the mark that stands in `heads/<device>.prune`; `since` in seconds since 1970."""
+    """Return the mark that stands in `heads/<device>.prune`; `since` in seconds since 1970.
+
+    `packs` are about to go, `gone` are deleted as soon as the mark is there.
+    """
     certificate = SignedCertificate.decode(device.certificate)
     payload = PruneMark(
-        vault=vault_id, certificate=certificate, packs=tuple(sorted(packs)), since=since
+        vault=vault_id,
+        certificate=certificate,
+        packs=tuple(sorted(packs)),
+        since=since,
+        gone=tuple(sorted(gone)),
     ).encode()
     record, _ = sign_record(device.signing, Purpose.PRUNE_MARK, payload)
     return Place(Purpose.PRUNE_MARK_SEAL, vault_id, device.id).seal(record, keyring)

@@ -1,4 +1,4 @@
-"""Nothing prunes yet, but marks are honoured: a pack that is about to go is not borrowed from (format §9)."""
+"""Marks are honoured: a pack that is about to go is not borrowed from (format §9)."""
 
 import pytest
 
@@ -18,8 +18,9 @@ from tests.engine.test_push_pull import assert_quiet, base, random_bytes, sync, 
 SIZE = 1 << 20
 
 
-def mark(world, dev, packs, since=0):
-    """Let a device mark packs; return the object."""
+def mark(world, dev, packs, ago=0):
+    """Let a device have marked packs so many seconds ago; return the object."""
+    since = world.clock.clock.now() - ago
     content = make_prune_mark(dev.device, dev.keys.keyring, dev.keys.vault_id, packs=packs, since=since)
     world.store.put(names.prune_mark(dev.keys.vault_id, dev.device.id), content)
     return content
@@ -107,7 +108,7 @@ def test_a_mark_that_did_not_change_is_read_once(world, copied):
     b.push()
     write(b.root / "more", b"more")
     assert b.count(b.push).requests["GET"] == 0
-    mark(world, a, packs_of(world), since=1)
+    mark(world, a, packs_of(world), ago=1)
     write(b.root / "more", b"and more")
     assert b.count(b.push).requests["GET"] == 1
     assert_quiet(b)

@@ -74,12 +74,14 @@ def test_a_page_of_the_history_that_is_gone_is_an_error(pair):
         walked(b, a)
 
 
-def test_a_page_that_is_no_history_is_refused(pair):
+def test_a_page_that_is_no_history_is_refused(pair, monkeypatch):
     a, b = pair
     push_often(a, 130)
     head = read_head(b.vault, a.device.id)
     reader = BlobReader(b.vault)
     load_indexes(b.vault, [head])
-    reader.history_page = lambda page_id: reader._page(BlobKind.HISTORY, page_id) + b"\0"  # type: ignore[method-assign]
+    monkeypatch.setattr(
+        reader, "history_page", lambda page_id: reader._page(BlobKind.HISTORY, page_id) + b"\0"
+    )
     with pytest.raises(BadObject):
         list(snapshots(b.vault, head, reader))

@@ -148,8 +148,8 @@ def test_the_hashes_come_from_the_newest_to_the_first(count):
 
 
 def test_the_newest_need_no_page():
-    none: dict[bytes, bytes] = {}
-    found = newest_first(WHOLE, none.__getitem__)
+    pages: dict[bytes, bytes] = {}
+    found = newest_first(WHOLE, pages.__getitem__)
     recent = [next(found) for _ in WHOLE[0]]
     assert recent == [hash_of(sequence) for sequence in range(COUNT, COUNT - len(recent), -1)]
 
@@ -158,4 +158,4 @@ def test_a_page_of_another_level_ends_the_walk():
     history, pages = built(128)
     body = HistoryPage(1, HistoryPage.decode(pages[history[1][0]]).items).encode()
     with pytest.raises(BadObject):
-        list(newest_first(history, lambda _: body))
+        list(newest_first(history, {history[1][0]: body}.__getitem__))

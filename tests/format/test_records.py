@@ -56,7 +56,7 @@ SAMPLES: list[Any] = [
     Retired(H1, 1, D1, ((H1, 2, H2),)),
     Snapshot(H1, D1, 2, H2, (H3, 0), ((D2, 5, H1), (D3, 1, H2)), H1, (1, H2), H3, 1_700_000_000),
     HeadBody(H1, b"cert", 3, b"snap", ((D2, 5, H1),), ((H1, H2),), (H2, H1), "laptop", "Ann", H3, (H1,)),
-    PruneMark(H1, SIGNED, (H1, H2), 1_700_000_000),
+    PruneMark(H1, SIGNED, (H1, H2), 1_700_000_000, (H3,)),
     MessageHeader(b"card", ((H1, b"\x05" * 1168),), H2, H3),
 ]
 BY_NAME = {type(sample).__name__: sample for sample in SAMPLES}
@@ -160,7 +160,7 @@ LEGAL: dict[str, dict[int, list[Any]]] = {  # what happens to be right in the li
         8: [[]],
         11: [[]],
     },
-    "PruneMark": {4: [[]], 5: [0, 2**64 - 1]},
+    "PruneMark": {4: [[]], 5: [0, 2**64 - 1], 6: [[]]},
     "MessageHeader": {2: [b"", b"x", H1[:31], H1 + b"\x00"]},
 }
 
@@ -220,6 +220,8 @@ BAD = [
     ("HeadBody", {9: ["a", "b", "c"]}, "three names"),
     ("PruneMark", {4: [H2, H1]}, "packs that are not sorted"),
     ("PruneMark", {4: [H1, H1]}, "a pack twice"),
+    ("PruneMark", {6: [H2, H1]}, "packs that went, not sorted"),
+    ("PruneMark", {6: [H1, H1]}, "a pack that went twice"),
     ("MessageHeader", {3: [[H1, b"\x05" * 1167]]}, "a wrap too short"),
 ]
 
