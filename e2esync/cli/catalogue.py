@@ -46,7 +46,9 @@ ENTRIES = (
     ),
     Entry("ignore", "ignoring.ignore", "daily", "what is not synced: ignore check, add and defaults"),
     Entry("verify", "verifying.verify", "daily", "check what the store holds; --deep reads every byte"),
-    Entry("prune", None, "daily", "let go of what no version needs", is_common=False),
+    Entry(
+        "prune", "pruning.prune", "daily", "let go of old versions, by a rule that you set", is_common=False
+    ),
     Entry("inspect", "inspecting.inspect", "daily", "how a file is stored, and which public keys open it"),
     Entry("whoami", "people.whoami", "sharing", "your safety number, your card"),
     Entry("people", None, "sharing", "whom you know", is_common=False),

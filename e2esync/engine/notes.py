@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from e2esync.merge.retention import KEEP_ALL, Rules
+
 if TYPE_CHECKING:  # `status` reads notes and needs no cryptography
     from e2esync.vault.device import Device
     from e2esync.vault.identity import Identity
@@ -46,6 +48,7 @@ class FolderNote:
     store: StoreAddress
     device: bytes  # id under which this device writes in the vault
     dedup: Dedup = Dedup.VAULT
+    rules: Rules = KEEP_ALL  # what this device lets go of when it prunes
 
 
 @dataclass(frozen=True, slots=True)

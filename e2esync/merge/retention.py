@@ -31,6 +31,9 @@ class Rules:
         return self.keep_days is None and self.keep_versions is None
 
 
+KEEP_ALL = Rules()
+
+
 def in_window(times: Iterable[int], rules: Rules, *, now: int) -> Iterator[tuple[int, bool]]:
     """Yield time, and whether it is kept for its age, of each of a device's snapshots, the newest first.
 

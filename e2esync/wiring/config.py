@@ -11,6 +11,8 @@
     store = "s3://bucket/prefix"
     device = "…32 hex digits…"
     dedup = "vault"
+    keep_days = 90
+    keep_versions = 10
     s3 = { endpoint_url = "https://…", region = "…" }
 
 Credentials never stand here. Comments that a person adds are kept.
@@ -26,6 +28,7 @@ from typing import Any
 from e2esync.adapters import durable
 from e2esync.engine.notes import Dedup, FolderNote, StoreAddress
 from e2esync.errors import NewerFormat, UsageError
+from e2esync.merge.retention import Rules
 
 VERSION = 1
 
@@ -140,6 +143,7 @@ def _folder(item: dict[str, Any]) -> FolderNote:
         store=StoreAddress(_text(item, "store"), **{key: _text(s3, key) for key in s3}),
         device=_hex(item, "device", 16),
         dedup=Dedup(item.get("dedup", Dedup.VAULT)),
+        rules=Rules(_number(item, "keep_days"), _number(item, "keep_versions")),
     )
 
 
@@ -152,6 +156,8 @@ def _table(note: FolderNote) -> dict[str, Any]:
         "device": note.device.hex(),
         "dedup": str(note.dedup),
     }
+    rules = {"keep_days": note.rules.keep_days, "keep_versions": note.rules.keep_versions}
+    table |= {key: number for key, number in rules.items() if number is not None}
     if settings := note.store.settings():
         table["s3"] = settings
     return table
@@ -161,6 +167,13 @@ def _text(values: dict[str, Any], key: str) -> str:
     value = values[key]
     if not isinstance(value, str):
         raise TypeError(f"{key} is not a text")
+    return value
+
+
+def _number(values: dict[str, Any], key: str) -> int | None:
+    value = values.get(key)
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{key} is not a whole number")
     return value
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from e2esync.adapters import durable
 from e2esync.engine.notes import FolderNote, KeptIdentity, KeptMembership, Plan, PromisedWords
 from e2esync.errors import BadObject, NoAccess
+from e2esync.merge.retention import Rules
 from e2esync.wiring import config
 from e2esync.wiring.config import Config
 from e2esync.wiring.home import Home
@@ -228,6 +229,13 @@ class HomeDevice:
     def move_folder(self, note: FolderNote) -> None:
         """Note that a vault of ours has another address."""
         self._save(self.config.with_folder(note))
+
+    def set_rules(self, note: FolderNote, rules: Rules) -> FolderNote:
+        """Note what pruning lets go of."""
+        changed = replace(note, rules=rules)
+        if changed != note:
+            self._save(self.config.with_folder(changed))
+        return changed
 
     def remove_folder(self, note: FolderNote) -> None:
         """Forget a folder and all that was known of its vault."""
