@@ -36,26 +36,33 @@ def was_away(vault: SyncedFolder) -> bool:
     return vault.catalogue.count_packs() > 0 and not is_young and not _is_within(vault, SURE, FRESH)
 
 
-def look_for_packs(vault: SyncedFolder) -> int:
-    """Forget the packs that are not in the store; return how many. What is read again is known from the indexes."""
+def missing_packs(vault: SyncedFolder) -> list[bytes]:
+    """Return the packs that are not in the store. A listing is a hint: what it lacks is asked for by name."""
     missing = set(vault.catalogue.all_packs())
     for info in vault.store.list(names.packs_prefix(vault.vault_id)):
         name = names.parse(info.key)
         if name is not None and name.id is not None:
             missing.discard(name.id)
-    lost = [pack for pack in sorted(missing) if vault.store.head(names.pack(vault.vault_id, pack)) is None]
-    ours = {pack for pack, _, _ in vault.catalogue.packs(LISTED)} & set(lost)
-    vault.catalogue.forget_known(lost)
-    for pack in lost:
+    return [pack for pack in sorted(missing) if vault.store.head(names.pack(vault.vault_id, pack)) is None]
+
+
+def forget_packs(vault: SyncedFolder, packs: list[bytes]) -> None:
+    """Forget packs that are not there; what others' indexes say of them is read again. Our own are looked after by `mend`."""
+    ours = {pack for pack, _, _ in vault.catalogue.packs(LISTED)}.intersection(packs)
+    vault.catalogue.forget_known(packs)
+    for pack in packs:
         if pack not in ours:
             vault.catalogue.forget_pack(pack)
-    if lost:
+    if packs:
         vault.catalogue.others_are_unread()
     if ours:
         doubt_at_once(vault)
+
+
+def note_look(vault: SyncedFolder) -> None:
+    """Note that the packs that are known were looked for just now."""
     with vault.state.transaction():
         vault.state.set(SURE, str(vault.clock.now()).encode())
-    return len(lost)
 
 
 def _is_within(vault: SyncedFolder, key: str, seconds: int) -> bool:

@@ -57,9 +57,10 @@ LOST_BEFORE = (
 )
 
 
-def mend(vault: SyncedFolder, summary: Summary, *, marks: Marks) -> bool:
+def mend(vault: SyncedFolder, summary: Summary, *, marks: Marks, anew: bool = False) -> bool:
     """Look, and put again what is lost; return whether that took a new head.
 
+    `anew`: something was in packs of others that are gone: all that the tree needs is looked through.
     What was pruned, as `marks` say, is named no more. What else cannot be put again is in `failed`.
 
     Raises:
@@ -72,7 +73,7 @@ def mend(vault: SyncedFolder, summary: Summary, *, marks: Marks) -> bool:
         for object_id, key in missing.items()
         if object_id in marks.gone or not _put_again(vault, object_id, key)
     }
-    if lost:
+    if lost or anew:
         _publish_anew(vault, named, lost, summary, marks)
     note_look(vault, complete=not missing)
     if not put_pending_head(vault):

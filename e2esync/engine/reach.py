@@ -189,12 +189,13 @@ class _Walk:
             return []
 
     def _check_pruned(self, blob_id: bytes) -> None:
-        """See that no index names a blob, but in packs that were pruned.
+        """See that no live index names a blob, but in packs that were pruned.
 
         Raises:
             MissingObject: It should be there; maybe the store holds it back.
         """
-        if any(place.pack not in self._gone for place in self._vault.catalogue.find(blob_id)):
+        packs = {place.pack for place in self._vault.catalogue.find(blob_id)} - set(self._gone)
+        if any(map(self._rows.is_live, packs)):
             raise MissingObject("a part of the vault's history is not in the store")
 
 
