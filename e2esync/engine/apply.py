@@ -9,6 +9,7 @@ new, and the next run takes stock (`e2esync.engine.stock`) and finishes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from e2esync.adapters.files import CannotWrite, ChangedLocally, Staged, StagedFile, Unreadable
@@ -28,6 +29,7 @@ from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.values import FileContent
 
 SLACK = 64 << 20  # bytes that stay free on the disk
+LEFT_AFTER = 86_400 * 10**9  # ns until a temporary file is one that a killed run has left
 BATCH = 1000
 
 
@@ -71,6 +73,8 @@ class _Applier:
         if self._state.count_due() == 0:
             return
         leave_ignored(self._vault, self._summary)
+        with suppress(CannotWrite):  # it would only have been tidy
+            self._folder.clean_temporary(self._vault.clock.now_ns() - LEFT_AFTER)
         self._make_plan()
         self._find_what_stays()
         guard(

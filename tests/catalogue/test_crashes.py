@@ -65,6 +65,25 @@ def test_what_is_put_in_place_is_durable_before_and_its_place_is_before_the_row_
     assert staged < barriers[0] < placed[0] < placed[-1] < barriers[1] < committed
 
 
+@pytest.mark.case(98)
+def test_what_a_killed_run_left_among_the_temporary_files_goes_after_a_day(pair):
+    a, b = pair
+    put(a, "x", "1")
+    round_of(a, b)
+    staged = b.vault.folder.stage(10)
+    staged.write(b"half a fil")  # and here it is killed
+    temporary = b.root / ".e2esync" / "tmp"
+    put(b, ".e2esync/tmp/of the user", "1")
+    for hours, left in ((0, 2), (23, 2), (2, 1)):
+        b.clock.advance(hours * 3600)
+        put(a, "x", f"{hours} hours")
+        once(a)
+        once(b)
+        assert len(list(temporary.iterdir())) == left
+    assert (temporary / "of the user").exists()
+    staged.close()
+
+
 class PowerCut(Death):
     """Comes when all is in place, and nothing says yet that it will stay there."""
 
