@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -119,17 +120,22 @@ def test_a_pipe_is_listed_stays_and_keeps_nothing_else(pair, where):
 
 
 @contextmanager
-def without_modes(monkeypatch) -> Iterator[None]:
-    """Have a disk without permissions: all files look the same, and setting a mode does nothing."""
+def without_modes(monkeypatch, *, refuses: bool) -> Iterator[None]:
+    """Have a disk without permissions: all files look the same, and setting a mode does nothing, or is refused."""
 
     def all_alike(status: os.stat_result) -> Fingerprint:
         found = fingerprint_of(status)
         return found._replace(mode=0o755 if found.kind == "d" else 0o644)
 
+    def set_mode(*_arguments, **_options) -> None:
+        if refuses:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
     with monkeypatch.context() as patch:
         for module in (fingerprint, folder, listing, openfile, reader, staging):
             patch.setattr(module, "fingerprint_of", all_alike)
-        patch.setattr(folder, "_chmod", lambda target, mode: None)
+        for name in ("chmod", "fchmod"):
+            patch.setattr(os, name, set_mode)
         yield
 
 
@@ -147,19 +153,20 @@ def ordinary_user(dev: Dev) -> AbstractContextManager[None]:
 
 
 @pytest.mark.case(67)
-def test_an_executable_stays_one_by_way_of_a_disk_that_knows_no_modes(pair, monkeypatch):
+@pytest.mark.parametrize("refuses", [False, True])
+def test_an_executable_stays_one_by_way_of_a_disk_that_knows_no_modes(pair, monkeypatch, refuses):
     a, b = pair
     put(a, "run.sh", "1").chmod(0o755)
     put(a, "dir/private", "1").chmod(0o600)
     put(a, "later.sh", "1").chmod(0o644)
     once(a)
-    with without_modes(monkeypatch):
+    with without_modes(monkeypatch, refuses=refuses):
         once(b)
         once(b)
         assert b.count(b.sync).requests["PUT"] == 0
     (a.root / "later.sh").chmod(0o755)
     once(a)
-    with without_modes(monkeypatch):
+    with without_modes(monkeypatch, refuses=refuses):
         once(b)
         assert b.count(b.sync).requests["PUT"] == 0
         put(b, "run.sh", "2")

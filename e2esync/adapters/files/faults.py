@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from e2esync.errors import DiskFull, E2ESyncError
 
+_NO_MODES = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.ENOTEMPTY)
 _REASONS = {
@@ -107,6 +108,16 @@ def staging(path: bytes) -> Iterator[None]:
         yield
     except OSError as error:
         raise _refused(path, error) from error
+
+
+@contextmanager
+def setting_mode(owner: int) -> Iterator[None]:
+    """Let a disk that has no permissions refuse them: the owner may always set them elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_MODES or owner != os.geteuid():
+            raise
 
 
 def _refused(path: bytes, error: OSError) -> E2ESyncError:

@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from e2esync.adapters.files.faults import CannotWrite, ChangedLocally, staging, writing
+from e2esync.adapters.files.faults import CannotWrite, ChangedLocally, setting_mode, staging, writing
 from e2esync.adapters.files.fingerprint import (
     PERMISSIONS,
     Fingerprint,
@@ -271,8 +271,10 @@ def _there(target: Target) -> Fingerprint:
 
 def _chmod(target: Target, mode: int) -> None:
     """Set the permission bits and no others; a directory keeps the setgid bit that its owner gave it."""
-    now = os.stat(target.name, dir_fd=target.directory, follow_symlinks=False).st_mode
+    status = os.stat(target.name, dir_fd=target.directory, follow_symlinks=False)
+    now = status.st_mode
     if stat.S_ISLNK(now):
         raise CannotWrite(target.path, "a symbolic link has no permissions")
     special = now & _SPECIAL if stat.S_ISDIR(now) else 0
-    os.chmod(target.name, special | mode & PERMISSIONS, dir_fd=target.directory, follow_symlinks=False)
+    with setting_mode(status.st_uid):
+        os.chmod(target.name, special | mode & PERMISSIONS, dir_fd=target.directory, follow_symlinks=False)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from e2esync.adapters.files.faults import staging
+from e2esync.adapters.files.faults import setting_mode, staging
 from e2esync.adapters.files.fingerprint import PERMISSIONS, Fingerprint, fingerprint_of
 from e2esync.adapters.files.walk import names_in
 
@@ -109,7 +109,8 @@ class StagedFile(Staged):
     def set_meta(self, mtime_ns: int, mode: int) -> None:
         """Set its times and permission bits; the last step, since writing changes the time."""
         with staging(_SPACE):
-            os.fchmod(self._fd, mode & PERMISSIONS)
+            with setting_mode(os.fstat(self._fd).st_uid):
+                os.fchmod(self._fd, mode & PERMISSIONS)
             os.utime(self._fd, ns=(mtime_ns, mtime_ns))
 
     def sync(self) -> None:
