@@ -19,7 +19,7 @@ from tests.engine.test_crashes import change_everything
 from tests.engine.test_push_pull import base, sync, write
 from tests.engine.world import World
 
-WHOLE = ["file_becomes_directory", "swap_file_and_directory", "two edits", "copy edited"]
+WHOLE = ["file_becomes_directory", "swap_file_and_directory", "two edits"]
 STRIDE = 31
 IDS = ["push", "pull", "pull, then push", "sync"]
 

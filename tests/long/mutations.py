@@ -120,7 +120,7 @@ MUTATIONS = {
         "engine/scan.py",
         "self._result.gone = [item for item in gone if self._is_missing(item.path)]",
         "self._result.gone = gone",
-        "tests/engine",
+        "tests/engine/test_push_pull.py",
     ),
     "publish: a sequence is used twice": Mutation(
         "engine/publish.py",
