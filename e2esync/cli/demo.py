@@ -16,6 +16,7 @@ from e2esync.errors import E2ESyncError
 
 _CONTENT = "The meeting is at noon, by the old oak.\n"
 _EDITED = _CONTENT + "Bring the maps.\n"
+_OF_LAPTOP, _OF_DESKTOP = "And a lantern.\n", "And a rope.\n"
 _NAME = "meeting-notes.txt"
 _PROGRAM = (sys.executable, "-m", "e2esync")
 
@@ -29,7 +30,7 @@ class DemoFailed(E2ESyncError):
 def demo(
     json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
 ) -> None:
-    """Take a short tour: two devices, one store, and what its provider sees."""
+    """Take a short tour: two devices, one store and what its provider sees; a conflict, and a version that comes back."""
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     root = Path(tempfile.mkdtemp(prefix="e2esync-demo-"))
     tour = _Tour(root, session.out)
@@ -37,6 +38,8 @@ def demo(
     tour.provider()
     tour.second_device()
     tour.edit()
+    tour.conflict()
+    tour.restore()
     tour.verify()
     session.out.document(
         "demo", directory=str(root), store=str(root / "store"), folders=[str(tour.laptop), str(tour.desktop)]
@@ -100,6 +103,39 @@ class _Tour:
         self._expect(self.laptop, _EDITED)
         self.say("How is the file stored, and whose public key opens it?")
         self._run("laptop", "inspect", self.laptop / _NAME)
+
+    def conflict(self) -> None:
+        """Edit on both devices at the same time, and settle it."""
+        self.say("Now both edit the same file without seeing each other, and sync.")
+        (self.laptop / _NAME).write_text(_EDITED + _OF_LAPTOP)
+        (self.desktop / _NAME).write_text(_EDITED + _OF_DESKTOP)
+        for device in ("laptop", "desktop", "laptop"):
+            self._run(device, "sync")
+        if sorted(path.read_text() for path in self.laptop.glob("*.txt")) != sorted(
+            _EDITED + line for line in (_OF_LAPTOP, _OF_DESKTOP)
+        ):
+            raise DemoFailed(
+                "the two edits do not stand beside each other",
+                why="they should, on all devices",
+                fix="report this",
+            )
+        self.say("Neither is lost: one keeps the name, the other stands beside it. Which is it to be?")
+        self._run("laptop", "conflicts", "list")
+        self._run("laptop", "conflicts", "resolve", self.laptop / _NAME, "--keep", "this")
+        self._run("laptop", "sync")
+        self._run("desktop", "sync")
+
+    def restore(self) -> None:
+        """Delete the file, and bring its first version back."""
+        self.say("The desktop deletes the file. Every version of it is in the vault still.")
+        (self.desktop / _NAME).unlink()
+        self._run("desktop", "sync")
+        self._run("laptop", "sync")
+        self._run("laptop", "history", self.laptop / _NAME)
+        self._run("laptop", "restore", self.laptop / _NAME, "--deleted")
+        self._run("laptop", "sync")
+        self._run("desktop", "sync")
+        self._expect(self.desktop, (self.laptop / _NAME).read_text())
 
     def verify(self) -> None:
         """Check every byte of the store."""

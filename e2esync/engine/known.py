@@ -154,6 +154,7 @@ class KnownHere:
             old = {value(content) for content in fold(before).contents}
             new = {value(content) for content in fold(entries).contents}
             self.edited += not new <= old
+            self._summary.deleted_remote += new < old  # one of several
 
     def _flush(self) -> None:
         if self.is_blank:

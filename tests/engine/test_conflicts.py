@@ -67,6 +67,12 @@ def test_one_is_kept_under_the_name_on_all_devices(torn, of_copy, keep, left):
     assert conflicts(b.vault.state) == []
 
 
+def test_the_copy_that_goes_is_counted_as_deleted(torn):
+    a, _ = torn
+    settle(a, b"docs/x.txt", Keep.THIS)
+    assert a.sync().deleted_remote == 1
+
+
 def test_both_become_files_of_their_own(torn):
     a, b = torn
     copy = the_copy(a)
