@@ -262,17 +262,18 @@ def test_a_device_that_was_away_for_the_whole_grace_loses_nothing(world, grown):
 
 def test_a_head_that_was_put_long_after_it_was_made_is_made_whole_again(world, grown):
     a, b, versions = grown
-    write(b.root / "copy", versions[1])  # borrowed from what only the past needs
-    assert not mortal.run(b, "push", _DyingAtHead())
-    write(b.root / "another")
-    run(a)
-    a.push()
-    days(world, 31)
-    a.push()
-    assert run(a).deleted == OLD
+    write(a.root / "copy", versions[1])  # borrowed from what only the past needs
+    assert not mortal.run(a, "push", _DyingAtHead())
+    write(a.root / "another")
+    run(b)
     b.push()
-    a.pull()
-    assert (a.root / "copy").read_bytes() == versions[1]
+    days(world, 31)
+    b.push()
+    assert run(b).deleted == OLD
+    a.push()
+    a.push()
+    b.pull()
+    assert (b.root / "copy").read_bytes() == versions[1]
     settled(world, a, b)
 
 
@@ -287,10 +288,41 @@ class _DyingAtHead(Death):
         return done
 
 
+@pytest.mark.parametrize("has_pending", [False, True])
+def test_who_was_away_refers_to_nothing_of_others_that_went_meanwhile(world, pair, has_pending):
+    a, b = pair
+    old = version(a, 0)
+    b.pull()  # so it knows this version, in a pack of the other
+    for number in range(1, 5):
+        version(a, number)
+    b.pull()
+    write(b.root / "small")
+    b.push()
+    a.pull()
+    if has_pending:
+        write(b.root / "copy", old)
+        assert not mortal.run(b, "push", _DyingAtHead())
+    run(a)
+    a.push()
+    days(world, 31)
+    a.push()
+    assert run(a).deleted >= OLD
+    a.push()
+    a.push()
+    run(a)  # nobody's index names what went, so the mark goes
+    assert world.keys_of(MARK) == []
+    write(b.root / "copy", old)
+    b.push()
+    b.push()
+    a.pull()
+    assert (a.root / "copy").read_bytes() == old
+    settled(world, a, b)
+
+
 def test_a_push_that_sleeps_for_longer_than_the_grace_refers_to_nothing_that_went(world, grown):
     a, b, versions = grown
-    write(b.root / "copy", versions[1])
-    write(b.root / "other", random_bytes(SIZE, 55))
+    write(a.root / "copy", versions[1])
+    write(a.root / "other", random_bytes(SIZE, 55))
     slept: list[str] = []
 
     class Sleeping(_Hiding):
@@ -300,18 +332,18 @@ def test_a_push_that_sleeps_for_longer_than_the_grace_refers_to_nothing_that_wen
         def put(self, key, body):
             if not slept and "/index/" in key:  # packs are sent by other threads
                 slept.append(key)
-                run(a)
-                a.push()
+                run(b)
+                b.push()
                 days(world, 31)
-                a.push()
-                assert run(a).deleted == OLD
+                b.push()
+                assert run(b).deleted == OLD
             return self._inner.put(key, body)
 
-    with b.using(store=Sleeping(world.store)):
-        b.push()
+    with a.using(store=Sleeping(world.store)):
+        a.push()
     assert slept
-    a.pull()
-    assert (a.root / "copy").read_bytes() == versions[1]
+    b.pull()
+    assert (b.root / "copy").read_bytes() == versions[1]
     settled(world, a, b)
 
 
