@@ -64,7 +64,9 @@ def test_a_writer_refers_to_nothing_in_a_pack_that_is_about_to_go(arena):
     (laptop.root / "first").write_bytes(content)
     laptop.push()
     packs = list(laptop.vault.catalogue.all_packs())
-    mark = make_prune_mark(desk.device, keys.keyring, keys.vault_id, packs=packs, since=1_700_000_000)
+    mark = make_prune_mark(
+        desk.device, keys.keyring, keys.vault_id, packs=packs, since=desk.vault.clock.now()
+    )
     desk.store.put(names.prune_mark(keys.vault_id, desk.device.id), mark)
     (laptop.root / "second").write_bytes(content)
     assert laptop.count(laptop.push).uploaded_bytes > len(content)
