@@ -58,25 +58,32 @@ def log(
     plain: o.Plain = False,
 ) -> None:
     """Tell what was changed, by whom and when, newest first."""
-    from e2esync.engine.history import events
+    from e2esync.engine.history import History
 
     if follow or export:
         raise UsageError(f"`log --{'follow' if follow else 'export'}` comes with a later version")
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
     told: list[tuple[FolderNote, Event]] = []
+    untold = 0
     for note, relative in _places(session, path):
         with _opened(session, note, settings) as vault:
             begin = moment(since, vault.clock.now()) if since is not None else 0
+            past = History(vault)
             told += [
                 (note, event)
-                for event in events(vault, since=begin)
+                for event in past.events(begin)
                 if event.time >= begin and _is_at(event, relative) and device in {None, event.device_name}
             ]
+            untold += past.untold
     told.sort(key=lambda one: one[1].time, reverse=True)
-    session.out.document("log", changes=[_change(note, event) for note, event in told])
+    session.out.document("log", changes=[_change(note, event) for note, event in told], untold=untold)
     for text in columns([_change_row(event) for _, event in told]):
         session.out.data(text)
+    if untold:
+        session.out.note(
+            f"{counted(untold, 'older snapshot')} cannot be told: what it held was pruned, or the store has lost it (e2esync verify)."
+        )
 
 
 def _places(session: Session, path: Path | None) -> list[tuple[FolderNote, bytes]]:

@@ -8,10 +8,11 @@ first wrote a tree without it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
+from typing import TypeAlias
 
 from e2esync.adapters.state import FolderState
 from e2esync.engine.blobs import BlobReader
@@ -21,6 +22,7 @@ from e2esync.engine.own import Listed
 from e2esync.engine.shown import decoded
 from e2esync.engine.snapshots import Past, read_snapshot, snapshots
 from e2esync.engine.vault import SyncedFolder
+from e2esync.errors import MissingObject
 from e2esync.format.snapshot import Snapshot
 from e2esync.merge.arrange import sights
 from e2esync.merge.fold import fold, place_of
@@ -34,6 +36,10 @@ from e2esync.tree.values import Content, DirectoryContent, Entry, Place
 from e2esync.vault.heads import Head
 
 PAGES = 4096  # remembered
+
+Point: TypeAlias = tuple[bytes, int]
+"""A push: device and sequence."""
+
 MAX_DEPTH = 1024  # names in a path (format §8.5)
 
 
@@ -75,14 +81,11 @@ def events(vault: SyncedFolder, *, since: int = 0) -> list[Event]:
     """Return all that was written since a time, newest first.
 
     Raises:
-        MissingObject, BadObject: A page of a history or tree is not what was signed.
+        MissingObject: A list of a device's snapshots is not there; pruning leaves them.
+        BadObject: What is stored is not what was signed.
         StoreUnavailable, StoreRefused, NoAccess: The store.
     """
-    history = History(vault)
-    found = [event for head in history.heads for event in history.events_of(head, since)]
-    first = _first_deletions(found)
-    told = (event for event in found if event.what is not What.DELETED or event in first)
-    return sorted(told, key=lambda event: (event.time, event.sequence, event.path), reverse=True)
+    return History(vault).events(since)
 
 
 def _first_deletions(found: list[Event]) -> set[Event]:
@@ -104,6 +107,23 @@ def _first_deletions(found: list[Event]) -> set[Event]:
     }
 
 
+def _ranks(seen: Mapping[Point, tuple[Point, ...]]) -> dict[Point, int]:
+    """Return a number for each push that is higher than those of all that it had seen: seconds do not tell them apart."""
+    ranks: dict[Point, int] = {}
+    for start in seen:
+        todo = [start]
+        while todo:
+            device, sequence = point = todo[-1]
+            before = [each for each in ((device, sequence - 1), *seen[point]) if each in seen]
+            missing = [each for each in before if each not in ranks]
+            if missing:
+                todo += missing
+            else:
+                ranks[point] = 1 + max((ranks[each] for each in before), default=0)
+                todo.pop()
+    return ranks
+
+
 class History:
     """The snapshots of all devices as this one has accepted them, and trees read from them."""
 
@@ -115,6 +135,22 @@ class History:
         self.heads = own_heads(vault, heads)
         self._reader = BlobReader(vault, partial(refresh, vault))
         self._get = lru_cache(PAGES)(self._reader.tree_page)
+        self._seen: dict[
+            Point, tuple[Point, ...]
+        ] = {}  # what of others each push had seen for the first time
+        self.untold = 0  # pushes of which something is not in the store any more, as pruning leaves it
+
+    def events(self, since: int = 0) -> list[Event]:
+        """Return all that was written since a time, newest first, as far as the store has it still."""
+        found = [event for head in self.heads for event in self.events_of(head, since)]
+        first = _first_deletions(found)
+        told = (event for event in found if event.what is not What.DELETED or event in first)
+        ranks = _ranks(self._seen)
+        return sorted(
+            told,
+            key=lambda event: (event.time, ranks[event.device, event.sequence], event.path),
+            reverse=True,
+        )
 
     def tree(self, root: tuple[bytes, int] | None) -> StoredTree:
         """Return a tree by its root."""
@@ -127,15 +163,30 @@ class History:
     def events_of(self, head: Head, since: int) -> Iterator[Event]:
         """Yield what one device wrote, newest first."""
         for now, before in self._pairs(head, since):
+            if now.snapshot is not None:
+                changes = now.snapshot.changes
+                self._seen[head.device, now.sequence] = tuple((device, at) for device, at, _ in changes)
             if now.snapshot is None or (before.snapshot is None and now.sequence > 1):
-                continue  # pruned
-            new = self.tree(now.snapshot.root)
-            mine = self.tree(before.snapshot.root if before.snapshot is not None else None)
-            olds = [mine, *(self.tree(root) for root in self._joined(now.snapshot))]
-            push = _Push(self._vault.state, head, now, olds, new)
-            for key, found in compare(mine, new.root, get=self._get):
-                yield from push.events(key, found)
-            yield from push.gone_of_others(self._get)
+                self.untold += 1
+                continue
+            try:
+                yield from list(self._told(head, now, now.snapshot, before))
+            except MissingObject:
+                self.untold += 1
+
+    def _told(self, head: Head, now: Past, snapshot: Snapshot, before: Past) -> Iterator[Event]:
+        """Yield what one push wrote.
+
+        Raises:
+            MissingObject: A page is not in the store.
+        """
+        new = self.tree(snapshot.root)
+        mine = self.tree(before.snapshot.root if before.snapshot is not None else None)
+        olds = [mine, *(self.tree(root) for root in self._joined(snapshot))]
+        push = _Push(self._vault.state, head, now, olds, new)
+        for key, found in compare(mine, new.root, get=self._get):
+            yield from push.events(key, found)
+        yield from push.gone_of_others(self._get)
 
     def _joined(self, snapshot: Snapshot) -> Iterator[tuple[bytes, int] | None]:
         """Yield the roots of the trees of others that a push had seen for the first time, where they are kept still."""
