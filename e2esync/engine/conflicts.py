@@ -16,7 +16,7 @@ from e2esync.engine.listing import find
 from e2esync.engine.ondisk import fingerprint
 from e2esync.engine.places import Places
 from e2esync.engine.plan import of_row
-from e2esync.engine.scan import is_unchanged, row_path
+from e2esync.engine.scan import row_path
 from e2esync.engine.shown import digest_of, shown_of
 from e2esync.errors import NeedsYou, UsageError
 from e2esync.tree.keys import Kind, kind_of
@@ -166,7 +166,8 @@ def _row(state: FolderState, folder: LocalFolder, path: bytes) -> DiskRow:
     rows = state.rows_of(found[0]) if found is not None else []
     row = next((row for row in rows if row_path(state, row) == path), None)
     here = folder.stat(path)
-    if row is None or here is None or not of_row(state, row).is_nothing or not is_unchanged(row, here):
+    is_as_left = row is not None and here is not None and (row.number is not None or here == fingerprint(row))
+    if row is None or not is_as_left or not of_row(state, row).is_nothing:
         raise NeedsYou(
             f"{path.decode(errors='backslashreplace')} is not in the folder as the last sync left it",
             why="it was changed since, or did not come yet",

@@ -22,7 +22,7 @@ from e2esync.engine.history import Event, History, What, events, is_thing
 from e2esync.engine.inspect import find_row
 from e2esync.engine.listing import everything, find
 from e2esync.engine.merge import join
-from e2esync.engine.scan import is_unchanged
+from e2esync.engine.ondisk import OnDisk
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import NeedsYou, UsageError
 from e2esync.format.snapshot import is_whole
@@ -159,7 +159,7 @@ def _published(vault: SyncedFolder, path: bytes, mine_to: Path | None) -> Finger
     if here is None or here.kind == "d":
         return here
     row = find_row(vault.state, path)
-    if row is not None and is_unchanged(row, here):
+    if row is not None and OnDisk(vault).is_as_left(row, here, path):
         return here
     if mine_to is not None:
         return None
