@@ -30,6 +30,9 @@ from e2esync.tree.values import FileContent
 
 SLACK = 64 << 20  # bytes that stay free on the disk
 LEFT_AFTER = 86_400 * 10**9  # ns until a temporary file is one that a killed run has left
+KEPT_FOR = (
+    30 * LEFT_AFTER
+)  # ns for which what was replaced or removed stays in the trash; all of it is in the history
 BATCH = 1000
 
 
@@ -73,8 +76,9 @@ class _Applier:
         if self._state.count_due() == 0:
             return
         leave_ignored(self._vault, self._summary)
-        with suppress(CannotWrite):  # it would only have been tidy
+        with suppress(CannotWrite, Unreadable):  # it would only have been tidy
             self._folder.clean_temporary(self._vault.clock.now_ns() - LEFT_AFTER)
+            self._folder.clean_trash(self._vault.clock.now_ns() - KEPT_FOR)
         self._make_plan()
         self._find_what_stays()
         guard(

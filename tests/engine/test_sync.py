@@ -300,3 +300,18 @@ def test_work_on_different_files_comes_together_whatever_the_order(world: World,
     assert {path.name: path.read_bytes() for path in directory(devices[0]).iterdir()} == work.expected
     for dev in devices:
         assert dev.count(dev.sync).requests["PUT"] == 0
+
+
+def test_what_was_replaced_stays_in_the_trash_for_a_month(world: World):
+    a, b = world.device("a"), world.device("b")
+    write(a, "x", b"1")
+    round_of(a, b)
+    write(a, "x", b"two")
+    round_of(a, b)
+    trash = b.root / ".e2esync" / "trash"
+    assert [path.read_bytes() for path in trash.iterdir()] == [b"1"]
+    for days, left in ((29, 1), (2, 0)):
+        world.clock.advance(days * 86_400)
+        write(a, f"after {days}", b"n")
+        round_of(a, b)
+        assert len(list(trash.iterdir())) == left
