@@ -42,7 +42,7 @@ def synced_folder(
     directory = local.home.vault(note.vault)
     with ExitStack() as stack:
         stack.enter_context(folder_lock(local, note))
-        folder = stack.enter_context(open_folder(note))
+        folder = stack.enter_context(local_folder(note))
         membership = open_membership(note.vault, local.membership(note.vault))
         keyring = open_keyring(membership, local.identity())
         state, catalogue = FolderState(directory / STATE_FILE), Catalogue(directory / CATALOGUE_FILE)
@@ -78,7 +78,7 @@ def known_folder(local: HomeDevice, note: FolderNote) -> Iterator[tuple[FolderSt
     """
     with ExitStack() as stack:
         stack.enter_context(folder_lock(local, note))
-        folder = stack.enter_context(open_folder(note))
+        folder = stack.enter_context(local_folder(note))
         state = FolderState(local.home.vault(note.vault) / STATE_FILE)
         stack.callback(state.close)
         yield state, folder
@@ -91,7 +91,7 @@ def folder_lock(local: HomeDevice, note: FolderNote) -> FolderLock:
     return FolderLock(directory / LOCK_FILE)
 
 
-def open_folder(note: FolderNote) -> LocalFolder:
+def local_folder(note: FolderNote) -> LocalFolder:
     """Return the folder.
 
     Raises:
