@@ -57,7 +57,7 @@ def _git(devices: list[Dev], commits: int) -> int:
             _run(dev, "gc", "-q")
         for other in (dev, devices[1 - number % 2]):
             other.sync()
-    one, other = (
+    mine, theirs = (
         without_times(dev.tree()) for dev in devices
     )  # before `git status`, which touches its index
     clean = [_run(dev, "fsck", "--strict", "--no-progress") for dev in devices]
@@ -65,9 +65,9 @@ def _git(devices: list[Dev], commits: int) -> int:
     status = [_run(dev, "status", "--porcelain") for dev in devices]
     conflicts = [dev.sync().conflicts for dev in devices]
     print(
-        f"git: {logs} commits, fsck {clean}, status {status}, conflicts {conflicts}, trees equal: {one == other}"
+        f"git: {logs} commits, fsck {clean}, status {status}, conflicts {conflicts}, trees equal: {mine == theirs}"
     )
-    return int(one != other or logs != [commits, commits] or any(conflicts) or any(status))
+    return int(mine != theirs or logs != [commits, commits] or any(conflicts) or any(status))
 
 
 def _run(dev: Dev, *words: str) -> str:
