@@ -234,4 +234,6 @@ def test_the_demo_runs_without_a_terminal_and_leaves_its_folders(spawn, tmp_path
     assert (done.code, done.err) == (0, "")
     (scratch,) = (tmp_path / "tmp").iterdir()
     assert str(scratch) in done.out
-    assert (scratch / "laptop" / "Sync" / "meeting-notes.txt").read_text().endswith("Bring the maps.\n")
+    (left,) = (scratch / "laptop" / "Sync").glob("*.txt")
+    assert left.read_text() == (scratch / "desktop" / "Sync" / left.name).read_text()
+    assert left.read_text().splitlines()[-1] in {"And a lantern.", "And a rope."}
