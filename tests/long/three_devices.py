@@ -13,30 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from e2esync.adapters.stores.counting import CountingStore
-from e2esync.engine.vault import Summary
 from tests.engine.histories import NEVER, History, Kinds
-from tests.engine.world import Dev
 from tests.long.rig import SERVERS, opened, place
 
 KINDS = Kinds(killed=0.1, cut_off=0.1, disturbed=0.1, most_steps=40)
 
 
-class Long(History):
-    """So long that now and then something is in the way for one round; what counts is that it is not for ever."""
-
-    left = 0  # for the next round
-    is_over = False
-
-    def _said(self, summary: Summary, dev: Dev) -> None:
-        assert summary.failed == [], f"{dev.name}: {summary}"
-        assert not (self.is_over and summary.skipped), f"{dev.name}: {summary}"
-        self.left += len(summary.skipped)
-
-
 def work(kind: str, operations: int, seed: int) -> Counter[str]:
     """Let three devices work until users have done so many things; return what came of it."""
     with TemporaryDirectory() as scratch, place(kind, Path(scratch)) as at:
-        history = Long(Path(scratch) / "world", seed, KINDS, store=opened(at), number=3)
+        history = History(Path(scratch) / "world", seed, KINDS, store=opened(at), number=3)
         began, done = time.monotonic(), 0
         try:
             while done < operations:
@@ -44,9 +30,7 @@ def work(kind: str, operations: int, seed: int) -> Counter[str]:
                 done = sum(
                     not one.split(" ", 1)[1].startswith(("push", "pull", "sync")) for one in history.trace
                 )
-            for dev in history.devices:
-                dev.sync()
-            history.is_over = True
+            left = history.left
             found = history.end()
             quiet = 0
             for _ in range(2):
@@ -60,7 +44,7 @@ def work(kind: str, operations: int, seed: int) -> Counter[str]:
             cuts = sum("cut off" in one for one in history.trace)
             print(
                 f"{kind}: {done} operations, {rounds['push']} push, {rounds['pull']} pull, {rounds['sync']} sync, "
-                f"{kills} killed, {cuts} cut off, {history.left} things left for another round, {time.monotonic() - began:.0f} s; "
+                f"{kills} killed, {cuts} cut off, {left} things left for another round, {time.monotonic() - began:.0f} s; "
                 f"{len(history.published)} versions published, {len(history.devices[0].tree())} things at the end; "
                 f"PUTs of two more rounds: {quiet}"
             )
