@@ -19,6 +19,7 @@ from e2esync.engine.blobs import BlobReader
 from e2esync.engine.fetch import load_indexes, own_heads, read_heads, refresh
 from e2esync.engine.joined import load_seen
 from e2esync.engine.own import Listed
+from e2esync.engine.places import MAX_DEPTH
 from e2esync.engine.shown import decoded
 from e2esync.engine.snapshots import Past, read_snapshot, snapshots
 from e2esync.engine.vault import SyncedFolder
@@ -39,8 +40,6 @@ PAGES = 4096  # remembered
 
 Point: TypeAlias = tuple[bytes, int]
 """A push: device and sequence."""
-
-MAX_DEPTH = 1024  # names in a path (format §8.5)
 
 
 class What(StrEnum):

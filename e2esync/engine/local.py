@@ -103,7 +103,7 @@ class _Matcher:
     def match(self, scan: Scan) -> None:
         """Note claims, what is gone, and the nodes of files that are concerned."""
         self._claimed = scan.claimed
-        for found in list(self._state.found()):
+        for found in self._state.found():
             self._match(found)
         gone = [row for remade in self._remade for row in self._gone_from(*remade)]
         for row in [*self._displaced, *gone, *(item.row for item in scan.gone)]:
