@@ -2,12 +2,14 @@
 
 A place is free, or another thing of ours stands there that leaves: then the two are exchanged in
 one step, so that no path is ever without its thing. Each exchange brings one of them to its place.
-Where all wait for each other (a directory into its own child), one is parked in the root.
+Where all wait for each other (a directory into its own child), one is parked in the root. If it cannot
+have its place after all it goes home, or stays where it is until the next run, and is worked in there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from e2esync.adapters.files import CannotWrite, ChangedLocally
 from e2esync.adapters.state import DiskRow
@@ -35,6 +37,7 @@ class Arranger:
         self._summary, self._guarded = summary, guarded
         self._places, self._disk = Places(vault.state), OnDisk(vault)
         self._pending: set[bytes] = set()
+        self._parked: dict[bytes, Place] = {}  # things that were taken out of the way, and from where
 
     def run(self, things: list[bytes]) -> None:
         """Arrange these things, in this order where there is a choice."""
@@ -47,6 +50,8 @@ class Arranger:
                 else:
                     waiting.append(thing)
             if len(waiting) == len(things) and not any(self._park(thing) for thing in waiting):
+                for thing in reversed(self._parked):
+                    self._bring_home(look_up(self._state, thing))
                 for thing in waiting:
                     self._give_up(thing)
                 return
@@ -169,16 +174,29 @@ class Arranger:
             self._note([row], [seen_at(row, (ROOT, name), seen)])
         except (ChangedLocally, CannotWrite):
             return False
+        self._parked[thing] = row.parent, row.name
         return True
+
+    def _bring_home(self, due: Due) -> None:
+        """Put a thing that waits for its place back where it was, if that is free; else it is at home where it waits."""
+        home, path = self._parked[due.thing], self._path_of(self._parked[due.thing])
+        row = due.row
+        if row is None or not (row.parent == ROOT and is_parked(row.name)):
+            return  # it has its place
+        if path is None or self._state.row_at(*home) is not None:
+            return
+        with suppress(ChangedLocally, CannotWrite):
+            seen = self._folder.move(row.name, path, fingerprint(row))
+            self._note([row], [seen_at(row, home, seen)])
 
     def _give_up(self, thing: bytes) -> None:
         """List what nothing makes way for."""
         due = look_up(self._state, thing)
         place = due.place or due.target
-        path = self._places.path(place) if place is not None else None
-        if due.is_gone:
+        if due.is_gone or place is None:
             return  # a directory with something in it, which is listed
-        self._guarded(path or (place[1] if place else b""), lambda: _refuse(path or b""))
+        path = self._places.path(place) or place[1]
+        self._guarded(path, lambda: _refuse(path))
 
 
 def _refuse(path: bytes) -> None:

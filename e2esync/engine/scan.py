@@ -164,8 +164,8 @@ class _Scanner:
         row: DiskRow | None,
         below: list[_Directory],
     ) -> None:
-        if not directory.path and is_parked(path):
-            return  # a thing that a pull was moving when it was cut off; its node is due
+        if row is None and not directory.path and is_parked(path):
+            return  # a thing that a run was moving when it was cut off, and that no stock has found yet
         kind = KINDS.get(fingerprint.kind)
         is_known = row is not None and row.kind == kind and row.inode == fingerprint.inode
         is_same = row is not None and is_known and is_unchanged(row, fingerprint)
