@@ -183,7 +183,8 @@ class _Scanner:
             return
         if row is not None and row.kind == kind == Kind.DIRECTORY:
             self._result.remade = True
-        claim = None if self._blank else self._claim(path, kind, fingerprint)
+        has_own = row is not None and row.kind == kind
+        claim = None if self._blank else self._claim(path, kind, fingerprint, has_own=has_own)
         num = self._add(directory, path, kind, fingerprint, claim)
         if kind is Kind.DIRECTORY and row is None and claim is None:
             self._new.add(num)
@@ -228,13 +229,13 @@ class _Scanner:
             return False
         return kind_of(shown[0]) is not Kind.DIRECTORY or bool(self._state.rows_of(shown[0]))
 
-    def _claim(self, path: bytes, kind: Kind, fingerprint: Fingerprint) -> DiskRow | None:
+    def _claim(self, path: bytes, kind: Kind, fingerprint: Fingerprint, *, has_own: bool) -> DiskRow | None:
         """Return the row of the thing that was moved here. An inode alone is no witness."""
         for row in self._state.rows_with_inode(fingerprint.inode):
             place = (row.parent, row.name)
             if row.kind != kind or place in self._result.claimed:
                 continue
-            if not self._is_same(row, path, fingerprint):
+            if not self._is_same(row, path, fingerprint, has_own=has_own):
                 continue
             old = row_path(self._state, row)
             still = self._folder.stat(old) if old is not None and kind is not Kind.DIRECTORY else None
@@ -244,12 +245,19 @@ class _Scanner:
             return row
         return None
 
-    def _is_same(self, row: DiskRow, path: bytes, fingerprint: Fingerprint) -> bool:
-        """Return whether this is the thing of that row. Its content is read before it counts as the same."""
-        if row.kind != Kind.DIRECTORY:
-            return (row.size, row.mtime) == (fingerprint.size, fingerprint.mtime_ns)
+    def _is_same(self, row: DiskRow, path: bytes, fingerprint: Fingerprint, *, has_own: bool) -> bool:
+        """Return whether this is the thing of that row: a freed inode goes to the next file at once.
+
+        Programs that unpack give many files one time, so that a file has to be born before it last changed. Where
+        births are not told, a file under a name that had one (`has_own`) is that one, edited.
+        """
+        if row.kind == Kind.DIRECTORY:
+            birth = self._folder.birth_ns(path)
+            return birth is not None and birth == row.birth
+        if (row.size, row.mtime) != (fingerprint.size, fingerprint.mtime_ns):
+            return False
         birth = self._folder.birth_ns(path)
-        return birth is not None and birth == row.birth
+        return not has_own if birth is None else birth <= row.ctime
 
     def _add(
         self, directory: _Directory, path: bytes, kind: Kind, fingerprint: Fingerprint, claim: DiskRow | None

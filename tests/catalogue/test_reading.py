@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from e2esync.engine.history import events
 from tests.catalogue.hands import files, move, once, plain, put, round_of
 from tests.engine.mortal import Meanwhile, run
 from tests.engine.world import Dev
@@ -44,14 +45,20 @@ def test_a_file_saved_at_any_moment_while_another_version_comes_is_kept_beside_i
     assert there in ({"saved in between"}, {"of b", "saved in between"}) if happened else there == {"of b"}
 
 
-def believe(dev: Dev, name: bytes, *, scanned: int) -> None:
-    """Let the row of a file say that its times are those that the disk has now."""
+def believe(dev: Dev, name: bytes, **told: int) -> None:
+    """Let the row of a file say something else."""
     state = dev.vault.state
     with state.transaction():
         (row,) = [row for row in state.rows_in(bytes(16)) if row.name == name]
-        status = (dev.root / name.decode()).stat()
-        row = row._replace(mtime=status.st_mtime_ns, ctime=status.st_ctime_ns, inode=status.st_ino)
-        state.put_rows([row._replace(scanned=scanned)])
+        state.put_rows([row._replace(**told)])
+
+
+def believe_its_times(dev: Dev, name: bytes, *, scanned: int) -> None:
+    """Let the row of a file say that its times are those that the disk has now."""
+    status = (dev.root / name.decode()).stat()
+    believe(
+        dev, name, mtime=status.st_mtime_ns, ctime=status.st_ctime_ns, inode=status.st_ino, scanned=scanned
+    )
 
 
 @pytest.mark.case(17)
@@ -75,7 +82,7 @@ def test_an_edit_within_the_tick_of_the_scan_that_leaves_all_times_as_they_were_
     put(a, "x", "1")
     round_of(a, b)
     put(a, "x", "2")
-    believe(
+    believe_its_times(
         a, b"x", scanned=(a.root / "x").stat().st_ctime_ns + 1
     )  # the scan was in the same tick, and before
     round_of(a, b)
@@ -89,18 +96,45 @@ def test_a_new_file_with_the_inode_of_a_deleted_one_is_not_taken_for_it(pair):
         put(a, name, name)
         os.utime(a.root / name, ns=(7, 7))
     round_of(a, b)
-    was = (a.root / "one").stat().st_ino
     (a.root / "one").unlink()
     put(a, "new", "new")
     os.utime(a.root / "new", ns=(7, 7))
-    believe_inode = (a.root / "new").stat().st_ino
-    state = a.vault.state
-    with state.transaction():  # as if the disk had given the inode of the deleted one
-        (row,) = [row for row in state.rows_in(bytes(16)) if row.name == b"one"]
-        assert row.inode == was
-        state.put_rows([row._replace(inode=believe_inode)])
+    believe(
+        a, b"one", inode=(a.root / "new").stat().st_ino
+    )  # as if the disk had given that of the deleted one
     round_of(a, b)
     assert plain(b) == ["new=new", "two=two"]
+
+
+@pytest.mark.case(18)
+@pytest.mark.parametrize("tells_births", [True, False])
+def test_files_that_are_unpacked_anew_over_each_other_are_edited_and_not_moved(
+    pair, monkeypatch, tells_births
+):
+    """All have one size and one time, and each gets the inode that another has freed."""
+    a, b = pair
+    names = [f"f{number}" for number in range(5)]
+
+    def unpack(contents: str) -> None:
+        for name, content in zip(names, contents, strict=True):
+            (a.root / name).unlink(missing_ok=True)
+            put(a, name, content)
+            os.utime(a.root / name, ns=(7, 7))
+
+    unpack("01234")
+    round_of(a, b)
+    unpack("56789")
+    inodes = [(a.root / name).stat().st_ino for name in names]
+    for name, inode in zip(names, inodes[1:] + inodes[:1], strict=True):  # as if the disk had done so
+        believe(a, name.encode(), inode=inode)
+    if not tells_births:
+        monkeypatch.setattr(type(a.vault.folder), "birth_ns", lambda _folder, _path: None)
+    assert a.sync().moved == 0
+    assert {(event.what, event.path) for event in events(a.vault)[:5]} == {
+        ("changed", name.encode()) for name in names
+    }
+    round_of(a, b)
+    assert plain(b) == ["f0=5", "f1=6", "f2=7", "f3=8", "f4=9"]
 
 
 @pytest.mark.case(19)
@@ -164,7 +198,7 @@ def test_bytes_that_rot_on_the_disk_are_not_published(pair):
     put(a, "x", "good")
     round_of(a, b)
     put(a, "x", "g00d")
-    believe(
+    believe_its_times(
         a, b"x", scanned=(a.root / "x").stat().st_ctime_ns + 10**9
     )  # the disk says that nothing was written
     for _ in range(2):
