@@ -154,7 +154,11 @@ class KnownHere:
             old = {value(content) for content in fold(before).contents}
             new = {value(content) for content in fold(entries).contents}
             self.edited += not new <= old
-            self._summary.deleted_remote += new < old  # one of several
+            self._summary.deleted_remote += new < old and self._has_gone(key)  # one of several
+
+    def _has_gone(self, key: bytes) -> bool:
+        """Return whether a thing of the node that is being settled is gone; else each becomes a file of its own."""
+        return self._acts[0] == key and any(act.thing is None for act in self._acts[1])
 
     def _flush(self) -> None:
         if self.is_blank:

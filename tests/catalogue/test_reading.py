@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_file_saved_at_any_moment_while_another_version_comes_is_kept_beside_i
     assert there in ({"saved in between"}, {"of b", "saved in between"}) if happened else there == {"of b"}
 
 
-def believe(dev: Dev, name: bytes, **told: int) -> None:
+def believe(dev: Dev, name: bytes, **told: Any) -> None:
     """Let the row of a file say something else."""
     state = dev.vault.state
     with state.transaction():

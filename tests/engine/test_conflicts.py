@@ -73,6 +73,13 @@ def test_the_copy_that_goes_is_counted_as_deleted(torn):
     assert a.sync().deleted_remote == 1
 
 
+def test_a_touch_that_settles_deletes_nothing(torn):
+    a, _ = torn
+    write(a, "docs/x.txt", (a.root / os.fsdecode(the_copy(a))).read_bytes())
+    summary = a.sync()
+    assert (summary.deleted_remote, summary.conflicts) == (0, 0)
+
+
 def test_both_become_files_of_their_own(torn):
     a, b = torn
     copy = the_copy(a)
