@@ -139,6 +139,7 @@ def test_a_new_directory_of_nothing_but_ignored_things_is_not_synced_and_an_empt
 # what is synced, and becomes ignored
 
 
+@pytest.mark.case(122)
 def test_what_becomes_ignored_stays_on_every_disk_and_in_the_vault_and_is_not_followed_any_more(shared):
     one, other = shared
     put(one, RULES, "*.log\n")
@@ -154,6 +155,7 @@ def test_what_becomes_ignored_stays_on_every_disk_and_in_the_vault_and_is_not_fo
     assert is_quiet(other)
 
 
+@pytest.mark.case(122)
 def test_rules_and_the_deletion_of_what_they_name_in_one_round_delete_nothing_elsewhere(shared):
     one, other = shared
     put(one, RULES, "*.log\nd/\n")
@@ -164,6 +166,7 @@ def test_rules_and_the_deletion_of_what_they_name_in_one_round_delete_nothing_el
     assert {"a.log", "d/b.log", "d/b.txt"} <= paths(other)
 
 
+@pytest.mark.case(122)
 def test_what_is_not_ignored_any_more_is_the_union(shared):
     one, other = shared
     put(one, RULES, "*.log\n")
@@ -265,6 +268,7 @@ def test_the_rule_for_everything_stops_no_guard_and_deletes_nothing(shared):
 # directories that go, and hold what is ignored
 
 
+@pytest.mark.case(47)
 def test_a_directory_removed_elsewhere_stays_for_what_is_ignored_in_it_and_is_not_born_again(pair):
     one, other = pair
     put(one, RULES, "*.tmp\n")
@@ -292,6 +296,7 @@ def test_rules_of_a_directory_that_goes_stay_with_what_they_ignore(pair):
     assert (paths(one), in_vault(one)) == (set(), set())
 
 
+@pytest.mark.case(47)
 def test_a_directory_renamed_elsewhere_takes_what_is_ignored_along(pair):
     one, other = pair
     put(one, RULES, "*.tmp\n")
