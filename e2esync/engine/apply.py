@@ -19,6 +19,7 @@ from e2esync.engine.closed import open_closed_directories
 from e2esync.engine.download import Downloader
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import leave_ignored
+from e2esync.engine.late import bring_back_late
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Places
@@ -78,6 +79,7 @@ class _Applier:
         leave_ignored(self._vault, self._summary)
         with suppress(CannotWrite, Unreadable):  # it would only have been tidy
             self._folder.clean_temporary(self._vault.clock.now_ns() - LEFT_AFTER)
+            bring_back_late(self._vault, recent_only=False)
             self._folder.clean_trash(self._vault.clock.now_ns() - KEPT_FOR)
         self._make_plan()
         self._find_what_stays()

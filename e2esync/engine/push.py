@@ -9,6 +9,7 @@ from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.fetch import fetch
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
+from e2esync.engine.late import bring_back_late
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, is_news, read_marks
@@ -124,6 +125,7 @@ def _has_lost(vault: SyncedFolder, marks: Marks) -> bool:
 
 
 def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
+    bring_back_late(vault, recent_only=True)
     found = scan(vault.folder, vault.state, clock=vault.clock)
     untracked = untrack(vault, found)
     (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()

@@ -48,16 +48,23 @@ def _names(name: bytes, content: Content, digits: str) -> Iterator[bytes]:
 
 
 def _whose(content: Content) -> str:
-    if not isinstance(content, FileContent):
-        return ""
-    device = re.sub(r"[^A-Za-z0-9]+", "-", content.device_name)[:MOST_OF_DEVICE].strip("-") or "device"
-    time = datetime.fromtimestamp(min(max(content.saved, 0), _LAST_TIME), UTC)
+    return _by(content.device_name, content.saved) if isinstance(content, FileContent) else ""
+
+
+def _by(device_name: str, saved: int) -> str:
+    device = re.sub(r"[^A-Za-z0-9]+", "-", device_name)[:MOST_OF_DEVICE].strip("-") or "device"
+    time = datetime.fromtimestamp(min(max(saved, 0), _LAST_TIME), UTC)
     return f"{device}, {time:%Y-%m-%d %H-%M} "
 
 
-def _with(name: bytes, what: str) -> bytes:
+def written_late(name: bytes, device_name: str, saved: int, digits: str) -> bytes:
+    """Return the name for what a program wrote into a file that was replaced under it. `saved`: s since 1970."""
+    return _with(name, f"{_by(device_name, saved)}{digits}", "written late")
+
+
+def _with(name: bytes, what: str, why: str = "conflict") -> bytes:
     """Return a name with its suffix, the stem shortened to what fits."""
-    suffix = f" (conflict, {what})".encode()
+    suffix = f" ({why}, {what})".encode()
     stem, dot, extension = name.rpartition(b".")
     extension = dot + extension
     kept = shortened(stem, MAX_NAME - len(suffix) - len(extension))

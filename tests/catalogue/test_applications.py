@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalogue.hands import comes_to, files, once, plain, put, round_of
+from tests.catalogue.hands import comes_to, files, move, once, plain, put, round_of
 from tests.engine.world import Dev
 
 Step = Callable[[Path], object]
@@ -147,20 +148,59 @@ def test_saves_one_after_the_other_are_no_conflict_with_oneself(pair):
 
 @pytest.mark.case(30)
 @pytest.mark.parametrize("mode", ["r+b", "ab"])
-def test_what_a_program_writes_into_a_file_that_was_replaced_under_it_is_kept_in_the_trash(pair, mode):
-    a, b = synced(pair)
-    with (b.root / "x").open(mode) as held:
-        put(a, "x", "of a")
+@pytest.mark.parametrize("there", ["replaced", "removed", "its directory too", "moved over"])
+def test_what_a_program_writes_into_a_file_that_was_replaced_under_it_becomes_a_version(pair, mode, there):
+    a, b = pair
+    put(a, "in/x", "old")
+    round_of(a, b)
+    written = "written late" if mode == "r+b" else "oldwritten late"
+    with (b.root / "in/x").open(mode) as held:
+        if there == "replaced":
+            put(a, "in/x", "of a")
+        elif there == "moved over":
+            put(a, "y", "of a")
+            move(a, "y", "in/x")
+        else:
+            (a.root / "in/x").unlink()
+        if there == "its directory too":
+            (a.root / "in").rmdir()
         once(a)
         once(b)
         held.write(b"written late")
-    assert files(b)["x"] == "of a"
-    kept = []
-    for thing in b.vault.folder.kept():
-        with b.vault.folder.open_kept(thing.name) as file:
-            kept.append(file.read(100))
-    assert kept == [b"written late" if mode == "r+b" else b"oldwritten late"]
+    round_of(b, a)
+    (late,) = (path for path, content in files(a).items() if content == written)
+    if there == "removed":
+        assert late == "in/x"
+    else:
+        assert re.fullmatch(r"(in/)?x \(written late, desk, [-\d ]+ [0-9a-f]{8}\)", late)
+        assert late.startswith("in/") is (there != "its directory too")
+    assert files(a).get("in/x") == (written if there == "removed" else None if "too" in there else "of a")
+    assert [kept for kept in b.vault.folder.kept() if kept.is_late] == []
+
+
+@pytest.mark.case(30)
+def test_a_program_that_goes_on_writing_writes_into_what_came_back(pair):
+    a, b = synced(pair)
+    with (b.root / "x").open("ab") as held:
+        put(a, "x", "of a")
+        once(a)
+        once(b)
+        for word in (b" late", b" later"):
+            held.write(word)
+            held.flush()
+            round_of(b, a)
+    assert set(files(a).values()) == {"0", "of a", "old late later"}
+
+
+@pytest.mark.case(30)
+def test_a_time_that_somebody_set_is_no_late_write(pair):
+    a, b = synced(pair)
+    os.utime(b.root / "x", ns=(1 << 62, 1 << 62))
+    round_of(b, a)
+    put(a, "x", "of a")
     round_of(a, b)
+    round_of(b, a)
+    assert set(files(a).values()) == {"0", "of a"}
 
 
 @pytest.mark.case(32)

@@ -14,7 +14,7 @@ from tests.engine.world import Dev
 
 _FOLDER = frozenset({
     "stage", "stage_link", "replace", "make_directory", "remove", "remove_directory", "move", "swap", "set_mode",
-    "set_times", "barrier",
+    "set_times", "bring_back", "barrier",
 })  # fmt: skip
 _STORE = frozenset({"put", "put_if_absent", "put_if_match", "get", "head", "list", "delete"})
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from e2esync.merge.arrange import arrange
 from e2esync.merge.fold import Folded
-from e2esync.merge.naming import beside, shortened
+from e2esync.merge.naming import beside, shortened, written_late
 from e2esync.tree.keys import MAX_NAME, ROOT, Kind, is_name, node_key
 from e2esync.tree.values import Content, DirectoryContent, Dot, FileContent, SymlinkContent
 from tests.merge.devices import tag
@@ -39,6 +39,12 @@ def name_of(name: bytes, content: Content, taken: set[bytes] = frozenset()) -> b
 )
 def test_a_copy_says_whose_it_is_and_when_it_was_saved(name, expected):
     assert name_of(name, file()) == expected
+
+
+def test_what_was_written_late_says_by_which_device_and_when():
+    name = written_late(b"report.txt", "Anna's laptop", 1795528920, "1f3a9c2e")
+    assert name == b"report (written late, Anna-s-laptop, 2026-11-24 14-02 1f3a9c2e).txt"
+    assert len(written_late(b"n" * 255, "laptop", 1795528920, "1f3a9c2e")) <= MAX_NAME
 
 
 @pytest.mark.parametrize(

@@ -237,9 +237,19 @@ class LocalFolder(FolderReader):
         """Remove what was kept, and not written to, before that moment (ns since 1970); return how many."""
         return self._workspace.trash.clean(older_than_ns)
 
-    def kept(self) -> Iterator[Kept]:
-        """Yield what is in the trash, oldest first."""
-        return self._workspace.trash.kept()
+    def kept(self, since_ns: int = 0) -> Iterator[Kept]:
+        """Yield what is in the trash, or came there since a moment (ns since 1970), oldest first."""
+        return self._workspace.trash.kept(since_ns)
+
+    def bring_back(self, name: bytes, path: bytes) -> None:
+        """Move a file of the trash, by `Kept.name`, to a path that nothing has yet.
+
+        Raises:
+            ChangedLocally: Something is there, or its directory is not.
+            CannotWrite: It cannot be moved there.
+        """
+        with self._target(path) as target:
+            rename_noreplace(self._workspace.trash.fd, name, target.directory, target.name)
 
     def open_kept(self, name: bytes) -> OpenFile:
         """Open a file in the trash for reading, by `Kept.name`."""

@@ -36,6 +36,17 @@ class Kept(NamedTuple):
     since_ns: int  # when it was put here; an mtime after that is a late write
     fingerprint: Fingerprint
 
+    @property
+    def is_late(self) -> bool:
+        """Whether a program that had the file open has written to it since. A time that somebody set is no write."""
+        seen = self.fingerprint
+        return seen.kind == "f" and self.since_ns < seen.mtime_ns <= seen.ctime_ns
+
+    @property
+    def digits(self) -> str:
+        """What tells it apart from others of its path."""
+        return self.name[16:24].decode()
+
 
 class Trash:
     """The directory of kept files. It borrows the descriptor."""
@@ -50,8 +61,8 @@ class Trash:
         mark = b"-" if cut else b"~"
         return b"%016x%s%s%s" % (time.time_ns(), os.urandom(4).hex().encode(), mark, tail[-_TAIL_MAX:])
 
-    def kept(self) -> Iterator[Kept]:
-        """Yield what is in the trash, oldest first.
+    def kept(self, since_ns: int = 0) -> Iterator[Kept]:
+        """Yield what is in the trash, or came there since a moment, oldest first.
 
         Raises:
             Unreadable: The trash cannot be listed.
@@ -60,8 +71,10 @@ class Trash:
             names = sorted(names_in(self.fd))
         for name in names:
             match = _NAME.match(name)
+            if match is None or int(match[1], 16) < since_ns:
+                continue
             fingerprint = look(self.fd, name)
-            if match is not None and fingerprint is not None and fingerprint.kind != "d":
+            if fingerprint is not None and fingerprint.kind != "d":
                 yield Kept(name, _path(match), int(match[1], 16), fingerprint)
 
     def open(self, name: bytes) -> OpenFile:
