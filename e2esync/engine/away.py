@@ -48,13 +48,14 @@ def missing_packs(vault: SyncedFolder) -> list[bytes]:
 
 def forget_packs(vault: SyncedFolder, packs: list[bytes]) -> None:
     """Forget packs that are not there; what others' indexes say of them is read again. Our own are looked after by `mend`."""
+    if not packs:
+        return
     ours = {pack for pack, _, _ in vault.catalogue.packs(LISTED)}.intersection(packs)
     vault.catalogue.forget_known(packs)
     for pack in packs:
         if pack not in ours:
             vault.catalogue.forget_pack(pack)
-    if packs:
-        vault.catalogue.others_are_unread()
+    vault.catalogue.others_are_unread()
     if ours:
         doubt_at_once(vault)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from e2esync.engine import ownhead
-from e2esync.engine.away import forget_packs, missing_packs, note_look, was_away
+from e2esync.engine.away import forget_packs
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.fetch import fetch
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
 from e2esync.engine.late import bring_back_late
+from e2esync.engine.letgo import write_without
 from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
-from e2esync.engine.marks import Marks, is_news, read_marks
+from e2esync.engine.marks import Marks, is_news
 from e2esync.engine.mend import mend
-from e2esync.engine.own import Listed, check_pending, list_heads, see_own_head
+from e2esync.engine.own import Listed, check_pending, see_own_head
 from e2esync.engine.owner import has_looked, knows_nothing, see_owner
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
@@ -24,8 +25,6 @@ from e2esync.engine.sweep import sweep
 from e2esync.engine.upload import Uploader
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.merge.write import Writer
-
-MOST_PAUSE = 12 * 3600  # seconds from a look at the prune marks to the head: half of the shortest grace
 
 
 def push(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
@@ -63,69 +62,18 @@ def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
     if knows_nothing(vault.state):  # its first word is that of somebody who has seen what there is
         fetch(vault, listed)
         has_looked(vault.state)
-    lost: list[bytes] = []
-    is_slow = False
-    while True:
-        began = vault.clock.now()
-        marks = read_marks(vault, listed.marks)
-        if is_slow or was_away(vault):
-            lost += _come_back(vault, listed)
-        _heed(vault, marks)
-        has_lost = bool(lost) or _has_lost(vault, marks)
-        try:
-            with vault.state.transaction():
-                _write_and_publish(vault, summary, marks)
-                if vault.clock.now() - began > MOST_PAUSE:
-                    _look_again(vault, marks)
-            break
-        except _SomethingWent:  # what was stored is known, and not sent again
-            listed, is_slow = list_heads(vault), True
-            vars(summary).update(vars(Summary()))
+    known = write_without(vault, listed, lambda marks: _write_and_publish(vault, summary, marks))
     published = put_pending_head(vault)
-    if has_lost or is_time_to_look(vault, quiet=not published):
-        published |= mend(vault, summary, marks=marks, anew=bool(lost))
-    if lost:
-        forget_packs(vault, lost)
+    if known.calls_for_mending or is_time_to_look(vault, quiet=not published):
+        published |= mend(vault, summary, marks=known.marks, anew=bool(known.lost))
+    forget_packs(vault, known.lost)
     if published:
         sweep(vault)
 
 
-class _SomethingWent(Exception):
-    """Ends a transaction that refers to what may have been pruned meanwhile."""
-
-
-def _look_again(vault: SyncedFolder, marks: Marks) -> None:
-    """See that what a slow push refers to is not about to go: it may have slept for longer than a grace time."""
-    if read_marks(vault, list_heads(vault).marks).hashes != marks.hashes or missing_packs(vault):
-        raise _SomethingWent
-
-
-def _come_back(vault: SyncedFolder, listed: Listed) -> list[bytes]:
-    """Look what was pruned while we were away, and let go of what others gave up before it is said again."""
-    lost = missing_packs(vault)
-    forget_packs(vault, lost)
-    note_look(vault)
-    if lost:
-        fetch(vault, listed)
-        vault.catalogue.lose_packs(lost)  # indexes may name them still
-    return lost
-
-
-def _heed(vault: SyncedFolder, marks: Marks) -> None:
-    """Take nothing as held that is about to go, or went."""
-    vault.catalogue.do_not_borrow(marks.packs)
-    if marks.gone and is_news(vault, marks):
-        vault.catalogue.forget_known(marks.gone)
-
-
-def _has_lost(vault: SyncedFolder, marks: Marks) -> bool:
-    """Return whether our own indexes name what a new mark says is gone: it is time to name it no more."""
-    rows = vault.catalogue.folding
-    return bool(marks.gone) and is_news(vault, marks) and any(map(rows.is_named, sorted(marks.gone)))
-
-
 def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
     bring_back_late(vault, recent_only=True)
+    vars(summary).update(vars(Summary()))  # of an attempt that was undone
     found = scan(vault.folder, vault.state, clock=vault.clock)
     untracked = untrack(vault, found)
     (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()
