@@ -214,6 +214,10 @@ class Catalogue:
             self._db.executemany("INSERT INTO marked VALUES (?)", [(pack,) for pack in packs])
         self._has_marked = bool(packs)
 
+    def is_marked(self, pack: bytes) -> bool:
+        """Return whether somebody is about to delete a pack, as far as this process was told."""
+        return self._db.execute("SELECT 1 FROM marked WHERE id = ?", (pack,)).fetchone() is not None
+
     def forget_known(self, packs: Iterable[bytes]) -> None:
         """Take for ever no chunk as held that is only in these packs: they are gone, or will be."""
         kept = "SELECT 1 FROM blob JOIN pack ON num = pack WHERE prefix = substr(known.id, 1, {size}) AND pack.id NOT IN"

@@ -120,6 +120,8 @@ def _values(note: FolderNote, rules: Rules, report: PruneReport) -> dict[str, An
         "marked_bytes": report.marked_bytes,
         "deleted_packs": report.deleted,
         "deleted_bytes": report.deleted_bytes,
+        "copied_packs": report.copied,
+        "copied_bytes": report.copied_bytes,
         "due": time_text(report.due),
         "waits_for": report.waits_for,
     }
@@ -131,6 +133,11 @@ def _sentences(rules: Rules, report: PruneReport, *, dry_run: bool) -> list[str]
     if report.deleted:
         verb = "would delete" if dry_run else "deleted"
         lines.append(f"{verb} {size_text(report.deleted_bytes)} ({counted(report.deleted, 'pack')})")
+    if report.copied:
+        verb = "would copy" if dry_run else "copied"
+        lines.append(
+            f"{verb} {size_text(report.copied_bytes)} that is needed out of {counted(report.copied, 'pack')}"
+        )
     if report.marked:
         verb = "would stand" if dry_run else "stands"
         lines.append(

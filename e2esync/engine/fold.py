@@ -32,8 +32,9 @@ def fold(vault: SyncedFolder, indexes: tuple[LiveIndex, ...]) -> tuple[LiveIndex
     if not opened:
         return indexes
     packs = by_pack(opened.values())
+    staying = {pack: groups for pack, groups in packs.items() if not vault.catalogue.is_marked(pack)}
     mover = PackMover(vault)
-    for pack, groups in to_join(packs).items():
+    for pack, groups in to_join(staying).items():  # what is about to go is not taken along
         mover.move(pack, groups)
     mover.finish()
     stay = chain.from_iterable(packs[pack] for pack in packs.keys() - set(mover.old))

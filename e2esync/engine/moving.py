@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from e2esync.adapters.catalogue import MOVING
+from e2esync.adapters.catalogue import MOVING, SENDING, STORED
 from e2esync.engine.ownindex import own_pack
 from e2esync.engine.vault import OpenVault
 from e2esync.format import names
@@ -44,10 +44,10 @@ def to_join(packs: PackGroups) -> PackGroups:
 
 
 class PackMover:
-    """Copies blobs into new packs and stores these."""
+    """Copies blobs into new packs and stores these. `is_lasting`: like those of a push, the next index lists them."""
 
-    def __init__(self, vault: OpenVault) -> None:
-        self._vault = vault
+    def __init__(self, vault: OpenVault, *, is_lasting: bool = False) -> None:
+        self._vault, self._is_lasting = vault, is_lasting
         self._builders = {True: PackBuilder(), False: PackBuilder()}  # chunks, all else
         self.old: list[bytes] = []  # packs that were moved
         self.new: list[bytes] = []  # packs that were stored
@@ -77,8 +77,11 @@ class PackMover:
                 self._send(builder.close(full=False))
 
     def _send(self, pack: ClosedPack) -> None:
-        self._vault.catalogue.record_sending(pack, (), now=self._vault.clock.now(), state=MOVING)
+        state = SENDING if self._is_lasting else MOVING
+        self._vault.catalogue.record_sending(pack, (), now=self._vault.clock.now(), state=state)
         self._vault.store.put(names.pack(self._vault.vault_id, pack.id), pack.body)
         if len(pack.body) < PACK_SIZE:
             self._vault.catalogue.cache.put(pack.id, pack.body)
+        if self._is_lasting:
+            self._vault.catalogue.set_state([pack.id], STORED)
         self.new.append(pack.id)

@@ -2,9 +2,10 @@
 
 A run reads all present heads, notes what they and the kept past lead to (`reach`), and then:
 
-1. where no mark of ours stands, marks the packs of which nothing is needed;
+1. where no mark of ours stands, copies what is needed out of packs of which the smaller part is
+   (`repack`), and marks the packs of which nothing is needed that is not elsewhere;
 2. where one has stood for the grace time, and the newest head of every device that is not away names
-   just this mark, says in the next mark that they are gone, and deletes those that are unneeded still.
+   just this mark, says in the next mark that they are gone, and deletes those that may go still.
 
 The mark of before is believed in nothing but which packs were announced, and when. Each step may be
 the last one: the next run goes on. Any device can prune; several may at once.
@@ -12,34 +13,36 @@ the last one: the next run goes on. Any device can prune; several may at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from e2esync.adapters.catalogue import GONE
-from e2esync.adapters.reach import ReachRows
-from e2esync.crypto.asymmetric import object_hash
+from e2esync.adapters.reach import Partly, ReachRows
 from e2esync.engine.fetch import accept_heads, check_contexts, fetch, own_heads, read_heads, read_index
-from e2esync.engine.marks import HEEDED, Marks, open_mark, read_marks
-from e2esync.engine.own import Listed, list_heads, see_own_head
+from e2esync.engine.marks import HEEDED, Marks, read_marks
+from e2esync.engine.own import list_heads, see_own_head
+from e2esync.engine.ownmark import own_mark, put_mark
 from e2esync.engine.publish import put_pending_head
 from e2esync.engine.reach import note_needed
+from e2esync.engine.repack import can_publish, repack
 from e2esync.engine.vault import SyncedFolder
 from e2esync.format import names
 from e2esync.format.cbor import decode_exact, encode
+from e2esync.format.index import Group
 from e2esync.merge.retention import DAY, Rules
 from e2esync.vault.heads import Head
-from e2esync.vault.prunemark import make_prune_mark
 
 GRACE = 30 * DAY  # seconds between mark and deletion
 LEAST_GRACE, MOST_GRACE = DAY, 45 * DAY
 AWAY = 30 * DAY  # seconds without a new snapshot: such a device is not waited for
+UNLISTED = 30 * DAY  # seconds that no index names a pack: whose push was cut off has come back by then
 LATEST = HEEDED - 5 * DAY  # seconds: afterwards others may borrow again, and clocks differ
 LEAST_BYTES = 256 << 10  # what is less is not worth a mark, which every device answers
 MOST = 45_000  # packs that are announced, or remembered as gone, at once: a mark has 4 MiB at most
 
-_MARK = "own mark"
 _HEADS = "heads when pruning"
+_UNLISTED = "packs that no index names"
 
 
 @dataclass
@@ -50,18 +53,10 @@ class PruneReport:
     marked_bytes: int = 0
     deleted: int = 0  # packs
     deleted_bytes: int = 0
+    copied: int = 0  # packs of which the needed part was stored anew, so that they may go
+    copied_bytes: int = 0  # of that part
     due: int | None = None  # from when on they may go, seconds since 1970
     waits_for: list[str] = field(default_factory=list)  # devices that have not seen the mark
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnMark:
-    """Our mark as we put it last; without a hash there is none."""
-
-    hash: bytes | None = None
-    packs: tuple[bytes, ...] = ()
-    gone: tuple[bytes, ...] = ()
-    since: int = 0
 
 
 def prune(vault: SyncedFolder, rules: Rules, *, grace: int = GRACE, dry_run: bool = False) -> PruneReport:
@@ -74,57 +69,120 @@ def prune(vault: SyncedFolder, rules: Rules, *, grace: int = GRACE, dry_run: boo
         StoreUnavailable, StoreRefused, NoAccess: The store; the next run goes on.
     """
     put_pending_head(vault)
-    listed = see_own_head(vault)
-    fetch(vault, listed)
-    run = _Run(vault, listed, grace=grace, dry_run=dry_run)
-    if not rules.keeps_all:
-        run.find_unneeded(rules)
-    return run.finish()
+    run = _Run(vault, rules, grace=grace, dry_run=dry_run)
+    report = PruneReport()
+    if run.repacks(report) and not dry_run:
+        run = _Run(vault, rules, grace=grace, dry_run=dry_run)
+    return run.finish(report)
 
 
 class _Run:
-    def __init__(self, vault: SyncedFolder, listed: Listed, *, grace: int, dry_run: bool) -> None:
-        self._vault, self._listed, self._grace, self._dry_run = vault, listed, grace, dry_run
+    def __init__(self, vault: SyncedFolder, rules: Rules, *, grace: int, dry_run: bool) -> None:
+        self._vault, self._grace, self._dry_run = vault, grace, dry_run
+        self._listed = listed = see_own_head(vault)
+        fetch(vault, listed)
         others = read_heads(vault, listed)
         accept_heads(vault, others)
         check_contexts(vault, others)
         self._heads = own_heads(vault, others)
         self._marks: Marks = read_marks(vault, listed.marks)
-        self._own = _own_mark(vault, listed, put=not dry_run)
+        self._own = own_mark(vault, listed, put=not dry_run)
         self._rows: ReachRows = vault.catalogue.reach()
         self._now = vault.clock.now()
+        self._age = self._now - self._own.since
+        self._waits = (
+            [] if self._own.hash is None else _waits_for(vault, self._heads, self._own.hash, self._now)
+        )
         self._unneeded: list[bytes] = []
-        self._has_looked = False
-        self._report = PruneReport()
+        self._unlisted: set[bytes] = set()
+        self._partly: list[Partly] = []
+        self._has_looked = not rules.keeps_all
+        if self._has_looked:
+            self._read_packs()
+            note_needed(vault, self._heads, rules, self._rows, gone=self._marks.gone.union(self._own.gone))
+            self._find_unneeded()
 
-    def find_unneeded(self, rules: Rules) -> None:
-        """Find the packs of which nothing is needed; the rows of every live index are read anew for that."""
+    def _read_packs(self) -> None:
+        """Take in what every live index says, read anew for that, and which packs there are."""
         vault, rows = self._vault, self._rows
+        own = {index for head in self._heads if head.device == vault.device.id for index in head.live_indexes}
         with rows.transaction():
-            for index_id in sorted({one for head in self._heads for one in head.live_indexes}):
-                groups = list(read_index(vault, index_id))
-                vault.catalogue.load(index_id, groups, now=self._now)
-                rows.add_live({group.pack for group in groups})
+            for index in sorted({one for head in self._heads for one in head.live_indexes}):
+                groups = self._noted(read_index(vault, index), ours=index in own)
+                vault.catalogue.load(index, groups, now=self._now)
             for info in vault.store.list(names.packs_prefix(vault.vault_id)):
                 name = names.parse(info.key)
                 if name is not None and name.id is not None:
                     rows.add_stored([(name.id, info.size)])
-        gone = self._marks.gone.union(self._own.gone)
-        note_needed(vault, self._heads, rules, rows, gone=gone)
-        self._unneeded = list(islice(rows.unneeded(), MOST))
-        self._has_looked = True
 
-    def finish(self) -> PruneReport:
+    def _noted(self, groups: Iterable[Group], *, ours: bool) -> Iterator[Group]:
+        for group in groups:
+            yield group  # the catalogue takes it in
+            self._rows.add_live(group, ours=ours)
+
+    def _find_unneeded(self) -> None:
+        """Find the packs that may go, of which what is needed is nowhere, or elsewhere too."""
+        rows, own = self._rows, self._own
+        rows.add_leaving(self._marks.gone.union(own.gone))
+        rows.add_leaving(own.packs if self._is_current else ())
+        self._partly = list(islice(rows.partly(), MOST))
+        self._unlisted = set(self._long_unlisted())
+        self._unneeded = list(islice(chain(rows.unneeded(), sorted(self._unlisted)), MOST))
+        self._unneeded += self._replaced()
+
+    def _long_unlisted(self) -> list[bytes]:
+        """Return the packs that no index has named for long; none where one of them may hold what is needed."""
+        state, now = self._vault.state, self._now
+        kept = state.get(_UNLISTED)
+        before = {bytes(pack): since for pack, since in decode_exact(kept)} if kept is not None else {}
+        seen = [(pack, min(before.get(pack, now), now)) for pack in islice(self._rows.unlisted(), MOST)]
+        with state.transaction():
+            state.set(_UNLISTED, encode(seen) if seen else None)
+        found = [pack for pack, since in seen if now - since >= UNLISTED]
+        return found if found and self._rows.is_all_placed() else []
+
+    def _replaced(self) -> Iterator[bytes]:
+        """Yield packs of which all that is needed is in others, which are not among them."""
+        for one in self._partly:
+            if self._rows.is_replaced(one.id):
+                self._rows.add_leaving([one.id])
+                yield one.id
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether our mark is neither too old nor of the future."""
+        return bool(self._own.packs) and 0 <= self._age <= LATEST
+
+    @property
+    def _is_ripe(self) -> bool:
+        return self._is_current and self._age >= self._grace and not self._waits
+
+    def repacks(self, report: PruneReport) -> bool:
+        """Copy what is needed out of packs of which the smaller part is; return whether these may be marked then.
+
+        Not while a mark stands and waits, and not for little.
+        """
+        replaced = set(self._unneeded)
+        chosen = [one for one in self._partly if one.id not in replaced]
+        freed = sum(one.size - one.needed for one in chosen)
+        stands = self._is_current and not self._is_ripe
+        if stands or not chosen or freed < LEAST_BYTES or not can_publish(self._vault, self._marks):
+            return False
+        report.copied, report.copied_bytes = len(chosen), sum(one.needed for one in chosen)
+        if self._dry_run:
+            self._unneeded += [one.id for one in chosen]
+            return False
+        return repack(self._vault, self._rows, chosen)
+
+    def finish(self, report: PruneReport) -> PruneReport:
         """Decide and do the next step."""
-        own, age = self._own, self._now - self._own.since
-        waits = [] if own.hash is None else _waits_for(self._vault, self._heads, own.hash, self._now)
+        own, is_ripe = self._own, self._is_ripe
         going: list[bytes] = []
-        is_ripe = bool(own.packs) and self._grace <= age <= LATEST and not waits
         if is_ripe:
             going = [pack for pack in own.packs if self._may_go(pack)][: MOST - len(own.gone)]
         going += [pack for pack in own.gone if self._may_go(pack)]  # their deletion was cut off
-        gone = self._still_gone(going, is_seen=not waits) if self._has_looked else own.gone
-        if own.packs and not is_ripe and not going and 0 <= age <= LATEST and self._unneeded:
+        gone = self._still_gone(going, is_seen=not self._waits) if self._has_looked else own.gone
+        if self._is_current and not is_ripe and not going and self._unneeded:
             packs, since = own.packs, own.since  # it stands, and waits
         else:
             packs, since = self._worth_a_mark(going), self._now
@@ -132,15 +190,18 @@ class _Run:
             going, packs, gone, since = [], own.packs, own.gone, own.since  # somebody wrote: next time
         if not self._dry_run:
             self._do(going, packs, gone, since)
-        self._tell(going, packs, since)
-        return self._report
+        self._tell(report, going, packs, since)
+        return report
 
     def _worth_a_mark(self, going: list[bytes]) -> tuple[bytes, ...]:
-        packs = tuple(sorted(set(self._unneeded).difference(going)))
+        packs = tuple(sorted(set(self._unneeded).difference(going)))[:MOST]
         return packs if sum(self._rows.size(pack) or 0 for pack in packs) >= LEAST_BYTES else ()
 
     def _may_go(self, pack: bytes) -> bool:
-        return self._rows.size(pack) is not None and self._rows.is_unneeded(pack)
+        rows = self._rows
+        if rows.size(pack) is None:
+            return False
+        return rows.is_unneeded(pack) or rows.is_replaced(pack) or pack in self._unlisted
 
     def _still_gone(self, going: list[bytes], *, is_seen: bool) -> tuple[bytes, ...]:
         """Return the packs that have to be remembered as gone: while an index names them, or a device may not know."""
@@ -159,58 +220,21 @@ class _Run:
         """Say what goes before it goes."""
         vault, own = self._vault, self._own
         if (packs, gone) != (own.packs, own.gone):
-            _put_mark(vault, packs, gone, since)
+            put_mark(vault, packs, gone, since)
         if going:
             vault.catalogue.forget_known(going)
             vault.catalogue.set_state(going, GONE)
             vault.store.delete([names.pack(vault.vault_id, pack) for pack in going])
             vault.catalogue.cache.drop(going)
 
-    def _tell(self, going: list[bytes], packs: tuple[bytes, ...], since: int) -> None:
-        report, rows = self._report, self._rows
+    def _tell(self, report: PruneReport, going: list[bytes], packs: tuple[bytes, ...], since: int) -> None:
+        rows = self._rows
         report.deleted, report.deleted_bytes = len(going), sum(rows.size(pack) or 0 for pack in going)
         report.marked, report.marked_bytes = len(packs), sum(rows.size(pack) or 0 for pack in packs)
         if packs:
             report.due = since + self._grace
             kept = self._own.hash if (packs, since) == (self._own.packs, self._own.since) else b""
             report.waits_for = _waits_for(self._vault, self._heads, kept or b"", self._now)
-
-
-# our own mark
-
-
-def _own_mark(vault: SyncedFolder, listed: Listed, *, put: bool) -> _OwnMark:
-    """Return our mark as we put it last, put again if the store shows another or none."""
-    kept = vault.state.get(_MARK)
-    info = listed.marks.get(vault.device.id)
-    if kept is None:
-        return _OwnMark()
-    content, etag = decode_exact(kept)
-    if put and (info is None or info.etag != etag):
-        etag = vault.store.put(names.prune_mark(vault.vault_id, vault.device.id), content)
-        _keep_mark(vault, content, etag)
-    mark = open_mark(vault, vault.device.id, content)
-    return _OwnMark(object_hash(content), mark.packs, mark.gone, mark.since)
-
-
-def _put_mark(vault: SyncedFolder, packs: Iterable[bytes], gone: Iterable[bytes], since: int) -> None:
-    """Put a mark in place of ours, or take ours back if it would say nothing. It is durable here before it is there."""
-    packs, gone = tuple(packs), tuple(gone)
-    key = names.prune_mark(vault.vault_id, vault.device.id)
-    if not packs and not gone:
-        vault.store.delete([key])
-        _keep_mark(vault, None, "")
-        return
-    content = make_prune_mark(
-        vault.device, vault.keyring, vault.vault_id, packs=packs, since=since, gone=gone
-    )
-    _keep_mark(vault, content, "")
-    _keep_mark(vault, content, vault.store.put(key, content))
-
-
-def _keep_mark(vault: SyncedFolder, content: bytes | None, etag: str) -> None:
-    with vault.state.transaction():
-        vault.state.set(_MARK, None if content is None else encode([content, etag]))
 
 
 # the other devices

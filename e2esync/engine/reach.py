@@ -197,6 +197,7 @@ class _Walk:
         packs = {place.pack for place in self._vault.catalogue.find(blob_id)} - set(self._gone)
         if any(map(self._rows.is_live, packs)):
             raise MissingObject("a part of the vault's history is not in the store")
+        self._rows.add_pruned(blob_id)
 
 
 def _contents(key: bytes, item: bytes) -> Iterator[FileContent | SymlinkContent]:

@@ -41,6 +41,22 @@ def test_it_marks_and_says_what_it_waits_for(run, grown):
     assert "waits for" not in run("prune").out
 
 
+def test_it_says_what_it_copies_out_of_packs_of_which_little_is_needed(run, vault):
+    for number in range(4):
+        (vault / f"file {number}").write_bytes(os.urandom(SIZE))
+    assert run("push").code == 0
+    for number in range(3):
+        (vault / f"file {number}").unlink()
+    assert run("push", "--accept-risk", "mass-delete").code == 0
+    dry = values(run("prune", "--keep-days", 0, "--dry-run", "--json"))
+    assert dry["copied_packs"] == 1
+    assert SIZE < dry["copied_bytes"] < SIZE * 1.1
+    assert "would copy" in run("prune", "--keep-days", 0, "--dry-run").out
+    one = values(run("prune", "--keep-days", 0, "--json"))
+    assert (one["copied_packs"], one["copied_bytes"]) == (1, dry["copied_bytes"])
+    assert one["marked_bytes"] > 4 * SIZE
+
+
 def test_rules_are_remembered_until_everything_is_to_be_kept(run, grown):
     values(run("prune", "--keep-days", 9, "--keep-versions", 4, "--json"))
     one = values(run("prune", "--json"))
