@@ -390,6 +390,28 @@ def test_what_is_deleted_is_not_borrowed_afterwards(world, grown):
     settled(world, a, b)
 
 
+def test_what_went_is_not_borrowed_when_its_mark_is_gone_too(world, pair):
+    a, b = pair
+    old = version(a, 0)
+    b.pull()  # so it knows this version, in a pack of the other
+    version(a, 1)
+    b.pull()
+    write(b.root / "small")
+    b.push()
+    a.pull()
+    prune_fully(world, a, [b])
+    for dev in (a, b, a, b):
+        dev.push()
+    run(a)
+    assert world.keys_of(MARK) == []
+    b.push()
+    write(b.root / "old again", old)
+    b.push()
+    a.pull()
+    assert (a.root / "old again").read_bytes() == old
+    settled(world, a, b)
+
+
 def test_any_device_prunes_what_others_wrote(world, grown):
     a, b, versions = grown
     marked, done = prune_fully(world, b, [a])
