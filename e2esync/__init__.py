@@ -1,7 +1,7 @@
 """End-to-end encrypted file sync on your own bucket, which the provider cannot read.
 
 The library's surface: `open_vault` for a synced folder of this device, whose `Vault` pushes, pulls,
-lists and reads files; `seal` and `unseal` for one message or file, with the `Identity` that they
+lists, prunes and reads files; `seal` and `unseal` for one message or file, with the `Identity` that they
 need; and the `errors`. Names are loaded when they are first used, so that `import e2esync` is
 cheap.
 
@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # type checkers read it as True; importing `typing` for i
 if TYPE_CHECKING:
     from e2esync import errors
     from e2esync.engine.listing import Entry
+    from e2esync.engine.prune import PruneReport
     from e2esync.engine.vault import Summary
     from e2esync.library import Vault, open_vault
     from e2esync.tree.keys import Kind
@@ -31,6 +32,7 @@ __all__ = [
     "Entry",
     "Identity",
     "Kind",
+    "PruneReport",
     "PublicIdentity",
     "Summary",
     "Unsealed",
@@ -46,6 +48,7 @@ _HOMES = {
     "Entry": "e2esync.engine.listing",
     "Identity": "e2esync.vault.identity",
     "Kind": "e2esync.tree.keys",
+    "PruneReport": "e2esync.engine.prune",
     "PublicIdentity": "e2esync.vault.identity",
     "Summary": "e2esync.engine.vault",
     "Unsealed": "e2esync.vault.message",

@@ -1,4 +1,4 @@
-"""A vault of this device for Python programs: push, pull, list, and read files straight from the store.
+"""A vault of this device for Python programs: push, pull, list, prune, and read files straight from the store.
 
     with e2esync.open_vault("~/Sync") as vault:
         vault.pull()
@@ -26,26 +26,30 @@ from weakref import WeakSet
 from e2esync.adapters.state import FolderState
 from e2esync.adapters.stores.counting import Traffic
 from e2esync.engine import listing
+from e2esync.engine import prune as pruning
 from e2esync.engine import pull as pulling
 from e2esync.engine import push as pushing
 from e2esync.engine import sync as syncing
 from e2esync.engine.download import Downloader
 from e2esync.engine.listing import Entry
 from e2esync.engine.notes import FolderNote
+from e2esync.engine.prune import LEAST_GRACE, MOST_GRACE, PruneReport
 from e2esync.engine.renew import renew
 from e2esync.engine.seen import note_sync
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.errors import BadObject, NoVault, StateBehind, UsageError
+from e2esync.merge.retention import DAY
 from e2esync.tree.values import FileContent
 from e2esync.wiring.build import synced_folder
 from e2esync.wiring.home import at, find_home
 from e2esync.wiring.localdevice import HomeDevice
 from e2esync.wiring.passphrase import passphrase_source
+from e2esync.wiring.pruning import chosen_rules
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Entry", "Summary", "Vault", "open_vault"]
+__all__ = ["Entry", "PruneReport", "Summary", "Vault", "open_vault"]
 
 BUFFER = 64 << 10  # bytes between a caller's small reads and the chunks
 
@@ -112,7 +116,7 @@ class Vault:
         self._parts: SyncedFolder | None = parts
         self._release = release
         self._streams: WeakSet[_ContentStream] = WeakSet()
-        self._rounds = 0  # pushes, pulls and syncs that were begun
+        self._rounds = 0  # pushes, pulls, syncs and prunes that were begun
 
     def push(self, *, accept_risks: Collection[str] = ()) -> Summary:
         """Store what changed in the folder and publish it, as `e2esync push`; never touch the folder.
@@ -153,6 +157,37 @@ class Vault:
                 what a person has accepted, as --accept-risk does.
         """
         return self._sync(syncing.sync, accept_risks)
+
+    def prune(
+        self,
+        *,
+        keep_days: int | None = None,
+        keep_versions: int | None = None,
+        keep_all: bool = False,
+        grace_days: int = 30,
+        dry_run: bool = False,
+    ) -> PruneReport:
+        """Let go of old versions, as `e2esync prune`: mark what no kept version needs, delete it in a later call (format §9).
+
+        `keep_days` keeps everything of the last days, `keep_versions` so many older versions of each
+        file. They are remembered for the folder; without them, those remembered hold. `keep_all`
+        forgets them and takes the mark back. `grace_days`, 1 to 45, pass between mark and deletion,
+        and a push or sync of every device. `dry_run` only says what would be done, and remembers nothing.
+
+        Raises:
+            UsageError: No rule is given or remembered, or a number is out of range.
+            IntegrityError: Something in the store fails verification, or is missing; nothing was deleted.
+            StateBehind: The local state was restored, copied or lost; a push or sync goes on from there.
+            StoreUnavailable, StoreRefused, CredentialsRefused: The store; the next call goes on.
+        """
+        parts = self._open_parts()
+        rules = chosen_rules(self._note, keep_days, keep_versions, keep_all=keep_all)
+        if not LEAST_GRACE <= grace_days * DAY <= MOST_GRACE:
+            raise UsageError("the grace is from 1 to 45 days")
+        if not dry_run:
+            self._note = self._local.set_rules(self._note, rules)
+        self._rounds += 1
+        return pruning.prune(parts, rules, grace=grace_days * DAY, dry_run=dry_run)
 
     def list(self) -> Iterator[Entry]:
         """Yield everything that the vault shows as of the last push or pull, without asking the store (format §6).
@@ -235,7 +270,7 @@ class Vault:
         for entry in listing.entries(state):
             yield entry
             if self._parts is None or self._rounds != rounds:
-                raise RuntimeError("the vault was pushed, pulled or closed while it was listed")
+                raise RuntimeError("the vault was pushed, pulled, pruned or closed while it was listed")
 
     def _chunks(self, parts: SyncedFolder, content: FileContent) -> Generator[bytes]:
         """Yield verified chunks, each once the next is there, and the last once the whole is verified.

@@ -12,8 +12,7 @@ from e2esync.cli.output import counted, escape, size_text, time_text
 from e2esync.cli.places import s3_settings
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
-from e2esync.errors import UsageError
-from e2esync.merge.retention import KEEP_ALL, MOST, Rules
+from e2esync.merge.retention import MOST, Rules
 
 if TYPE_CHECKING:
     from e2esync.engine.notes import FolderNote
@@ -62,13 +61,14 @@ def prune(
     from e2esync.adapters.stores.counting import Traffic
     from e2esync.engine.prune import prune as engine_prune
     from e2esync.wiring.build import synced_folder
+    from e2esync.wiring.pruning import chosen_rules
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     local = session.device()
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
     given = {key: value for key, value in settings.items() if value is not None}
     chosen = [
-        (note, _rules(note, keep_days, keep_versions, keep_all=keep_all))
+        (note, chosen_rules(note, keep_days, keep_versions, keep_all=keep_all))
         for note in session.folders(local, folders)
     ]
     traffic = Traffic()
@@ -88,27 +88,6 @@ def prune(
     for note, rules, report in done:
         for line in _sentences(rules, report, dry_run=dry_run):
             session.out.data(f"{escape(str(note.path))}: {line}")
-
-
-def _rules(note: FolderNote, days: int | None, versions: int | None, *, keep_all: bool) -> Rules:
-    """Return the rules that hold: those given, else those remembered.
-
-    Raises:
-        UsageError: There is none, or everything is to be kept and not.
-    """
-    if days is None and versions is None:
-        if note.rules.keeps_all and not keep_all:
-            raise UsageError(
-                "no rule says what may go",
-                why="every version of every file is kept until you set one",
-                fix="e2esync prune --keep-days 90 --keep-versions 10",
-            )
-        return KEEP_ALL if keep_all else note.rules
-    if keep_all:
-        raise UsageError(
-            "--keep-all goes with no other rule", fix="e2esync prune --keep-all, or the rules alone"
-        )
-    return Rules(days, versions)
 
 
 def _values(note: FolderNote, rules: Rules, report: PruneReport) -> dict[str, Any]:
