@@ -28,13 +28,14 @@ _TABLES = {
     " PRIMARY KEY (time, device, sequence)",
 }
 
-_ROW_NEEDED = "SELECT 1 FROM blob JOIN temp.reach USING (prefix) WHERE blob.pack = pack.num"
+# A CROSS JOIN keeps its order: these tables have no statistics, and another order is quadratic.
+_ROW_NEEDED = "SELECT 1 FROM blob CROSS JOIN temp.reach USING (prefix) WHERE blob.pack = pack.num"
 _NEEDED = f"EXISTS ({_ROW_NEEDED})"
 """Any row of any index that was ever read says that something needed is in the pack."""
 
 _HELD_ELSEWHERE = (
-    "EXISTS (SELECT 1 FROM temp.own AS copy JOIN pack AS other ON other.num = copy.pack"
-    " JOIN temp.stored USING (id) WHERE copy.prefix = {row}.prefix AND copy.length = {row}.length"
+    "EXISTS (SELECT 1 FROM temp.own AS copy CROSS JOIN pack AS other ON other.num = copy.pack"
+    " CROSS JOIN temp.stored USING (id) WHERE copy.prefix = {row}.prefix AND copy.length = {row}.length"
     " AND copy.pack != {row}.pack AND other.id NOT IN temp.leaving)"
 )
 """A live index of our own says that a blob is in a pack of ours, too, which is there and stays."""
@@ -195,17 +196,22 @@ class ReachRows:
 
     def partly(self) -> Iterator[Partly]:
         """Yield the packs that only we name, and of which less than half of the bytes are needed, but not none."""
-        held = _HELD_ELSEWHERE.format(row="own")
-        is_needed = "EXISTS (SELECT 1 FROM temp.reach WHERE reach.prefix = own.prefix)"
         query = (
-            f"SELECT id, size, coalesce(sum(own.length) FILTER (WHERE {is_needed} AND NOT {held}), 0),"
-            f" coalesce(sum(own.length) FILTER (WHERE {is_needed}), 0) AS needed, sum(own.length) AS used"
-            " FROM temp.own JOIN (SELECT num, id, stored.size AS size FROM pack JOIN temp.live USING (id)"
-            " JOIN temp.stored USING (id) WHERE live.ours AND NOT others AND id NOT IN temp.leaving"
-            f" AND NOT EXISTS ({_FOREIGN})) ON num = own.pack"
-            " GROUP BY own.pack HAVING needed > 0 AND 2 * needed < used"
+            f"SELECT id, num, size, EXISTS ({_FOREIGN}) FROM (SELECT num, id, stored.size AS size FROM temp.live"
+            " JOIN temp.stored USING (id) JOIN pack USING (id)"
+            " WHERE live.ours AND NOT others AND id NOT IN temp.leaving) AS pack"
         )
-        return (Partly(*row[:3]) for row in self._db.execute(query))
+        is_needed, held = "reach.prefix IS NOT NULL", _HELD_ELSEWHERE.format(row="own")
+        sums = (
+            f"SELECT coalesce(sum(length) FILTER (WHERE {is_needed} AND NOT {held}), 0),"
+            f" coalesce(sum(length) FILTER (WHERE {is_needed}), 0), sum(length)"
+            " FROM temp.own LEFT JOIN temp.reach USING (prefix) WHERE own.pack = ?"
+        )
+        for pack, num, size, has_foreign in self._db.execute(query):
+            if not has_foreign:
+                to_move, needed, used = self._db.execute(sums, (num,)).fetchone()
+                if 0 < 2 * needed < used:
+                    yield Partly(pack, size, to_move)
 
     def is_replaced(self, pack: bytes) -> bool:
         """Return whether only we name a pack, and all in it that is needed is in other packs of ours that stay."""
@@ -215,7 +221,7 @@ class ReachRows:
     def has_to_move(self, prefix: bytes, length: int, pack: bytes) -> bool:
         """Return whether a blob of a pack is needed and in no other of ours, nor in one that the next index lists."""
         query = (
-            f"SELECT NOT {_HELD_ELSEWHERE.format(row='row')} AND NOT EXISTS (SELECT 1 FROM blob JOIN pack ON num ="
+            f"SELECT NOT {_HELD_ELSEWHERE.format(row='row')} AND NOT EXISTS (SELECT 1 FROM blob CROSS JOIN pack ON num ="
             f" blob.pack WHERE prefix = row.prefix AND blob.length = row.length AND ours AND state = {STORED})"
             " FROM (SELECT ? AS prefix, ? AS length, num AS pack FROM pack WHERE id = ?) AS row"
         )
@@ -237,7 +243,8 @@ class ReachRows:
         """Return whether live indexes name all that is needed, in packs that are there."""
         query = (
             "SELECT NOT EXISTS (SELECT 1 FROM temp.reach WHERE prefix NOT IN temp.pruned AND NOT EXISTS"
-            " (SELECT 1 FROM blob JOIN pack ON num = blob.pack JOIN temp.live USING (id) JOIN temp.stored USING (id)"
+            " (SELECT 1 FROM blob CROSS JOIN pack ON num = blob.pack"
+            " CROSS JOIN temp.live USING (id) CROSS JOIN temp.stored USING (id)"
             " WHERE blob.prefix = reach.prefix))"
         )
         return bool(self._db.execute(query).fetchone()[0])

@@ -1,21 +1,36 @@
-"""Large things pass in bounded memory: a 20 GiB sparse file, 100 000 files in one directory, a tree of a million entries.
+"""Large things pass in bounded memory: a 20 GiB sparse file, 100 000 files in one directory, a tree of a million entries,
+and a prune over a million chunks.
 
-python -m tests.long.bounded_memory [sparse|wide|tree]
+python -m tests.long.bounded_memory [sparse|wide|tree|prune]
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
+from e2esync.adapters.catalogue import STORED
 from e2esync.adapters.state import FolderState
+from e2esync.adapters.stores.directory import DirectoryStore
+from e2esync.crypto.asymmetric import object_hash
 from e2esync.crypto.labels import Purpose
 from e2esync.crypto.secrets import Identifier, VaultSecret
+from e2esync.engine.marks import read_marks
+from e2esync.engine.own import list_heads
+from e2esync.engine.prune import prune
+from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
+from e2esync.engine.upload import Uploader
+from e2esync.engine.vault import SyncedFolder
+from e2esync.format import names
 from e2esync.format.cbor import encode
+from e2esync.merge.retention import DAY, Rules
 from e2esync.merge.write import Writer
 from e2esync.tree.codec import encode_entries
 from e2esync.tree.compare import compare
@@ -24,6 +39,9 @@ from e2esync.tree.lists import Reference
 from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Item, Page, update
 from e2esync.tree.values import FileContent, WrappedKey
+from e2esync.vault.packs import ClosedPack, PackedBlob
+from tests.engine.world import Dev, World
+from tests.engine.world import _open as reopened
 from tests.long.rig import PROGRAM, Device, Place, tree
 from tests.merge.writes import born
 
@@ -136,11 +154,94 @@ def synthetic():
         )
 
 
+# a prune over a million chunks
+
+FILES, CHUNKS, SEALED, IN_PACK = 100_000, 10, 64, 5_000  # chunks of a file, bytes of one, chunks of a pack
+
+
+def pruned(scratch: Path) -> None:
+    """Mark and delete what goes of a million chunks in one index; the world is built by a process of its own."""
+    (scratch / "store").mkdir()
+    world = World(scratch, DirectoryStore(scratch / "store"))
+    dev = world.device("laptop")
+    dev.close()
+    if (builder := os.fork()) == 0:
+        dev.vault = reopened(dev)
+        _publish_files(dev)
+        os._exit(0)
+    assert os.waitpid(builder, 0)[1] == 0
+    world.clock.advance(2 * DAY)
+    dev.vault = reopened(dev)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    for step in ("marks", "deletes"):
+        began = time.monotonic()
+        report = prune(dev.vault, Rules(keep_days=0), grace=DAY)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        print(
+            f"prune {step}: {time.monotonic() - began:.1f} s, {peak >> 20} MB resident at most, {before >> 20} before"
+        )
+        print(f"    {report}")
+        publish(dev.vault, marks=read_marks(dev.vault, list_heads(dev.vault).marks).hashes)
+        world.clock.advance(2 * DAY)
+    assert report.deleted
+    assert peak <= MOST
+
+
+def publish(vault: SyncedFolder, *, marks: tuple[bytes, ...] = (), changed: Iterable[bytes] = ()) -> None:
+    """Publish the tree of a state; what it names is stored."""
+    with vault.state.transaction(), Uploader(vault) as uploader:
+        publish_snapshot(vault, uploader, publish_tree(vault, uploader, changed), marks=marks)
+    put_pending_head(vault)
+
+
+def _publish_files(dev: Dev) -> None:
+    """Publish files of ten chunks each, in packs; then take half of them away, or more, by packs."""
+    vault, writer = dev.vault, Writer(dev.device.id, 1)
+    for first in range(0, FILES * CHUNKS, IN_PACK):
+        body = os.urandom(IN_PACK * SEALED)
+        numbers = range(first, first + IN_PACK)
+        epoch = vault.keyring.current
+        blobs = [
+            PackedBlob(_id(n), is_chunk=True, epoch=epoch, offset=(n - first) * SEALED, length=SEALED)
+            for n in numbers
+        ]
+        pack = ClosedPack(object_hash(body), body, blobs)
+        vault.catalogue.record_sending(pack, (), now=vault.clock.now(), state=STORED)
+        vault.store.put(names.pack(vault.vault_id, pack.id), body)
+    with vault.state.transaction():
+        vault.state.put_nodes(_node(writer, number, vault.keyring.current) for number in range(FILES))
+    publish(vault, changed=[b"\x00"])
+    dev.clock.advance(DAY)
+    gone = [_key(number) for number in range(FILES) if number % 10 < number * 11 // FILES]
+    with vault.state.transaction():
+        vault.state.drop_nodes(gone)
+    publish(vault, changed=sorted(gone))
+
+
+def _id(number: int) -> bytes:
+    return hashlib.sha256(b"%d" % number).digest()
+
+
+def _key(number: int) -> bytes:
+    return node_key((number // 100).to_bytes(16, "big"), b"file %d" % number, Kind.FILE)
+
+
+def _node(writer: Writer, number: int, epoch: bytes) -> Item:
+    chunks = tuple([Reference(0, _id(number * CHUNKS + n), SEALED - 29) for n in range(CHUNKS)])
+    content = FileContent(
+        writer.dot(), CHUNKS * (SEALED - 29), _id(-number), 10**18, (WrappedKey(epoch, epoch, b"k" * 40),),
+        chunks, "laptop", 10**9,
+    )  # fmt: skip
+    return _key(number), encode(encode_entries([born(writer, content, 0o644)]))
+
+
 def main(kinds: list[str]) -> None:
     """Run what is named, or all; each in its own process, since a peak is for life."""
+    if kinds == ["prune"]:
+        with tempfile.TemporaryDirectory() as directory:
+            pruned(Path(directory))
+        return
     if kinds == ["tree"]:
-        import resource
-
         with tempfile.TemporaryDirectory() as directory:
             million(Path(directory))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
@@ -154,7 +255,8 @@ def main(kinds: list[str]) -> None:
             one.setup(scratch / "words")
             {"sparse": sparse, "wide": wide}[kind](scratch, one)
     if not kinds:
-        subprocess.run([sys.executable, "-m", "tests.long.bounded_memory", "tree"], check=True)
+        for kind in ("tree", "prune"):
+            subprocess.run([sys.executable, "-m", "tests.long.bounded_memory", kind], check=True)
 
 
 if __name__ == "__main__":
