@@ -33,7 +33,7 @@ from e2esync.tree.compare import GetPage, compare
 from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.pages import Root
 from e2esync.tree.stored import StoredTree
-from e2esync.tree.values import Content, DirectoryContent, Entry, Place
+from e2esync.tree.values import Content, DirectoryContent, Entry, Place, value
 from e2esync.vault.heads import Head
 
 PAGES = 4096  # remembered
@@ -70,10 +70,15 @@ class Event:
 
     @property
     def id(self) -> str:
-        """What names this version."""
-        return (
-            f"{self.device.hex()[:8]}-{self.sequence}-{hashlib.blake2s(self.node, digest_size=4).hexdigest()}"
-        )
+        """What names this version: one push may write several contents into one node."""
+        told = self.node if self.content is None else self.node + _named(self.content)
+        return f"{self.device.hex()[:8]}-{self.sequence}-{hashlib.sha256(told).hexdigest()[:8]}"
+
+
+def _named(content: Content) -> bytes:
+    """Return what tells a content from every other of its node: its dot, and what it is."""
+    dot = content.dot
+    return dot.device + dot.sequence.to_bytes(8, "big") + dot.j.to_bytes(8, "big") + value(content)
 
 
 def events(vault: SyncedFolder, *, since: int = 0) -> list[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_a_move_says_from_where_and_a_deletion_what_there_was(lived):
     gone = found[What.DELETED, b"y"].content
     assert isinstance(gone, FileContent)
     assert gone.size == 3
+
+
+def test_two_contents_that_one_push_wrote_into_one_node_have_names_of_their_own(lived):
+    (written,) = (event for event in events(lived[0].vault) if event.path == b"z")
+    assert isinstance(written.content, FileContent)
+    dot = written.content.dot
+    others = [
+        replace(written, content=written.content._replace(hash=bytes(32))),
+        replace(written, content=written.content._replace(dot=dot._replace(j=dot.j + 1))),
+        replace(written, content=None),
+    ]
+    assert len({event.id for event in [written, *others]}) == 4
 
 
 def test_since_a_time_only_what_came_then_is_read(lived, world: World):
