@@ -33,8 +33,14 @@ def aligned(start: int, end: int) -> tuple[int, int]:
 class BlobReader:
     """Reads pages and single chunks of one vault."""
 
-    def __init__(self, vault: OpenVault, refresh: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        vault: OpenVault,
+        refresh: Callable[[], None] | None = None,
+        heard: Callable[[BlobKind, bytes], None] | None = None,
+    ) -> None:
         self._vault = vault
+        self._heard = heard  # hears each page and snapshot that is read
         self._refresh = refresh  # takes in the newest indexes, before a missing blob is an error (format §10)
         self._windows: OrderedDict[tuple[bytes, int, int], bytes] = OrderedDict()
 
@@ -66,10 +72,13 @@ class BlobReader:
         return self.read(reference.id, lambda _location, sealed: cipher.open(reference, sealed))
 
     def _page(self, kind: BlobKind, page_id: bytes) -> bytes:
-        return self.read(
+        body = self.read(
             page_id,
             lambda location, sealed: self._vault.cipher.open_page(kind, page_id, location.epoch, sealed),
         )
+        if self._heard is not None:
+            self._heard(kind, body)
+        return body
 
     def read(self, blob_id: bytes, unseal: Callable[[Location, bytes], T]) -> T:
         """Return what `unseal` makes of a blob, trying each place that is said to hold it.

@@ -42,7 +42,7 @@ def compare(table: Table, root: Root | None, *, get: GetPage) -> Iterator[Change
         if not 0 <= root.level <= MAX_LEVEL:
             raise BadObject("a tree is too deep")
         items = get(root.id, root.level)
-        end = _check(items, b"", None)
+        end = check_range(items, b"", None)
         if table.page_id(root.level, end) != root.id or table.page_before(root.level, end) != b"":
             yield from _compare(table, items, root.level, b"", get)
         else:
@@ -62,7 +62,7 @@ def _compare(table: Table, items: list[Item], level: int, after: bytes, get: Get
             yield from _compare_nodes(table, [], after, table.page_before(level - 1, last))
         else:
             below = get(page_id, level - 1)
-            _check(below, after, last)
+            check_range(below, after, last)
             yield from _compare(table, below, level - 1, after, get)
         after = last
 
@@ -91,8 +91,12 @@ def _compare_nodes(
         mine = next(ours, None)
 
 
-def _check(items: list[Item], after: bytes, last: bytes | None) -> bytes:
-    """Check that keys ascend within their range; return the last."""
+def check_range(items: list[Item], after: bytes, last: bytes | None) -> bytes:
+    """Check that the keys of a page ascend within their range; return the last.
+
+    Raises:
+        BadObject: They do not.
+    """
     previous = after
     for key, _ in items:
         if key <= previous:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -89,6 +90,49 @@ def test_since_a_time_only_what_came_then_is_read(lived, world: World):
     found = events(lived[0].vault, since=now - 35)
     assert {event.path for event in found} <= {b"y", b"z", b"w"}
     assert b"w" in {event.path for event in found}
+
+
+def test_a_deletion_is_told_of_whoever_made_it_also_where_that_is_too_long_ago_to_be_listed(pair, world):
+    a, b = pair
+    write(a, "x", b"1")
+    round_of(a, b)
+    (b.root / "x").unlink()
+    once(b)
+    world.clock.advance(100)
+    write(a, "y", b"2")
+    once(a)
+    found = events(a.vault, since=world.clock.clock.now() - 50)
+    assert [(event.device_name, event.what, event.path) for event in found] == [(a.name, What.ADDED, b"y")]
+
+
+def test_a_conflict_that_was_settled_is_told_as_that(pair):
+    a, b = pair
+    write(a, "x", b"1")
+    round_of(a, b)
+    write(a, "x", b"of a")
+    write(b, "x", b"of b")
+    os.utime(a.root / "x", (1, 1))
+    round_of(a, b)
+    (copy,) = (path for path in a.root.iterdir() if "conflict" in path.name)
+    copy.unlink()
+    round_of(a, b)
+    newest = events(b.vault)[0]
+    assert (newest.device_name, newest.what, newest.path) == (a.name, What.SETTLED, b"x")
+
+
+def test_directories_that_were_moved_into_each_other_have_paths_that_end(pair):
+    a, b = pair
+    for name in ("p", "q"):
+        (a.root / name).mkdir()
+    round_of(a, b)
+    (a.root / "p").rename(a.root / "q" / "p")
+    (b.root / "q").rename(b.root / "p" / "q")
+    round_of(a, b)
+    paths = {path for path in (a.root).rglob("*") if path.name == "p"}
+    write(a, str((paths.pop() / "f").relative_to(a.root)), b"1")
+    round_of(a, b)
+    found = {event.path for event in events(b.vault) if event.content is not None}
+    assert any(path.endswith(b"/f") and path.count(b"/") < 5 for path in found)
 
 
 def test_a_directory_that_was_removed_is_told_with_all_that_was_in_it(pair):
