@@ -7,6 +7,10 @@ epoch keys, heads, indexes, pages, what the devices wrote joined and folded, fil
 
     python examples/read_without_e2esync.py STORE_COPY DEST --recovery-file WORDS [--vault ID] [--deep]
 
+It also checks a log that `e2esync log --export` wrote, with neither store nor words (§13):
+
+    python examples/read_without_e2esync.py check-log FILE --fingerprint OWNER [--content FILE]
+
 It needs Python 3.11 and `pip install "cryptography>=50" blake3 zstandard`, and `docs/wordlist-english.txt`.
 Nothing appears in DEST before everything is verified. Exit codes: 0 done, 1 the disk, 2 mistyped words or
 arguments, 5 the words open no vault here, 6 something in the store is damaged, missing, older than something else
@@ -16,8 +20,10 @@ in it, or of a newer format.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import heapq
+import json
 import os
 import re
 import shutil
@@ -629,6 +635,7 @@ class Vault:
     tip: bytes
     keys: dict[bytes, bytes] = field(default_factory=dict, repr=False)  # epoch -> epoch key
     secret: bytes = field(default=b"", repr=False)
+    cards: dict[bytes, Card] = field(default_factory=dict)  # of members, where there is no store (§13)
 
     @property
     def folder(self) -> str:
@@ -643,7 +650,12 @@ class Vault:
 
 def read_genesis(store: Store, vault: bytes, owner: Card) -> None:
     """Accept the birth of a vault by its owner (§4.1)."""
-    payload, signature = open_record(store.read(f"vaults/{vault.hex()}/genesis", 16 * KIB), "a genesis")
+    accept_genesis(store.read(f"vaults/{vault.hex()}/genesis", 16 * KIB), vault, owner)
+
+
+def accept_genesis(encoded: bytes, vault: bytes, owner: Card) -> None:
+    """Accept a genesis as that of a vault of this owner (§4.1)."""
+    payload, signature = open_record(encoded, "a genesis")
     want(digest("genesis", payload) == vault, f"the genesis of vault {vault.hex()} is that of another vault")
     verify(owner.signing_public, "genesis", payload, signature)
     genesis = decode(payload, "a genesis")
@@ -794,6 +806,7 @@ class Head:
     context: dict[bytes, tuple[int, bytes]]  # device -> sequence, snapshot hash
     history: list[list[bytes]]
     indexes: list[bytes]
+    names: tuple[str, str] = ("", "")  # of the device and its user
 
     @property
     def sequence(self) -> int:
@@ -825,7 +838,12 @@ def read_heads(vault: Vault) -> list[Head]:
 def _accept_head(vault: Vault, device: bytes, stored: bytes) -> Head:
     record_hash, sealed = stored[:32], stored[32:]
     plain = unseal(vault.key_of(record_hash), "head seal", vault.id + record_hash + device, sealed)
-    payload, signature = open_record(unpad(plain, lambda z: len(stored) - z), "a head")
+    return accept_head_record(vault, device, record_hash, unpad(plain, lambda z: len(stored) - z))
+
+
+def accept_head_record(vault: Vault, device: bytes, record_hash: bytes, encoded: bytes) -> Head:
+    """Accept the signed record of a head, written under a membership record (§8.4)."""
+    payload, signature = open_record(encoded, "a head")
     head = decode(payload, "a head")  # the certificate with the key that signs is inside
     check(head, HEAD, "a head")
     writer, card = _writer_of(vault, head[3], record_hash)
@@ -842,7 +860,7 @@ def _accept_head(vault: Vault, device: bytes, stored: bytes) -> Head:
     want(snapshot[10] == vault.epoch_of[record_hash], "head and snapshot name two epochs")
     _check_context(snapshot, head[6], device)
     context = {d: (sequence, seen) for d, sequence, seen in head[6]}
-    return Head(writer, card, hash_, snapshot, context, head[7], head[8])
+    return Head(writer, card, hash_, snapshot, context, head[7], head[8], (head[9][0], head[9][1]))
 
 
 def _writer_of(vault: Vault, encoded: bytes, record_hash: bytes) -> tuple[Device, bytes]:
@@ -855,7 +873,8 @@ def _writer_of(vault: Vault, encoded: bytes, record_hash: bytes) -> tuple[Device
     want(len(member) == 1 and member[0][3] in (OWNER, WRITER), "a head by somebody who may not write")
     now = [m for m in vault.records[vault.tip][5] if m[0] == terms[2] and m[3] in (OWNER, WRITER)]
     want(len(now) == 1, "a head by somebody who may not write any more: a newer format")
-    return check_certificate(certificate, load_card(vault.store, terms[2])), terms[2]
+    card = vault.cards[terms[2]] if terms[2] in vault.cards else load_card(vault.store, terms[2])
+    return check_certificate(certificate, card), terms[2]
 
 
 def open_snapshot(vault: Vault, writer: Device, encoded: bytes) -> tuple[bytes, dict[int, Any]]:
@@ -883,12 +902,7 @@ def _check_context(snapshot: dict[int, Any], context: list[Any], device: bytes) 
 def read_history(head: Head, blobs: Blobs) -> list[bytes]:
     """Return the hashes of all earlier snapshots of a head's device, in order (§8.2)."""
     levels = head.history
-    want(bool(levels) and (len(levels) == 1 or bool(levels[-1])), "a history's levels")
-    want(all(len(level) < 128 for level in levels), "a history was not folded")
-    want(
-        sum(len(items) * 64**level for level, items in enumerate(levels)) == head.sequence - 1,
-        "a history's length",
-    )
+    check_levels(head)
     hashes: list[bytes] = []
     for level in range(len(levels) - 1, -1, -1):
         items = levels[level]
@@ -901,7 +915,18 @@ def read_history(head: Head, blobs: Blobs) -> list[bytes]:
     return hashes
 
 
-def _history_page(blobs: Blobs, page: bytes, level: int) -> list[bytes]:
+def check_levels(head: Head) -> None:
+    """Check that a history covers what it should (§8.2)."""
+    levels = head.history
+    want(bool(levels) and (len(levels) == 1 or bool(levels[-1])), "a history's levels")
+    want(all(len(level) < 128 for level in levels), "a history was not folded")
+    want(
+        sum(len(items) * 64**level for level, items in enumerate(levels)) == head.sequence - 1,
+        "a history's length",
+    )
+
+
+def _history_page(blobs: Blobs | LogFile, page: bytes, level: int) -> list[bytes]:
     body = decode(blobs.page(HISTORY, page), "a history page")
     check(body, [Either(32, range(level, level + 1))], "a history page")
     want(len(body) == 65 and body[0] == level and level not in body[1:], "a history page")
@@ -1146,16 +1171,22 @@ def walk_tree(blobs: Blobs, root: bytes, level: int) -> Iterator[tuple[bytes, by
         yield item
 
 
-def _walk_page(
-    blobs: Blobs, levels: Levels, id_: bytes, level: int, last: bytes | None
-) -> Iterator[tuple[bytes, bytes]]:
-    body = decode(blobs.page(TREE, id_), "a tree page")
+def read_tree_page(encoded: bytes, level: int) -> tuple[list[bytes], list[bytes]]:
+    """Return the keys and values of a page of a tree (§6.5)."""
+    body = decode(encoded, "a tree page")
     want(type(body) is list and len(body) % 2 == 1 and len(body) > 1, "a tree page")
     keys, values = body[1::2], body[2::2]
     check(keys, [bytes], "a tree page")
     check(values, [bytes if level == 0 else 32], "a tree page")
     want(type(body[0]) is int and body[0] == level, "a tree page of another level")
     want(all(a < b for a, b in pairwise(keys)), "keys do not ascend")
+    return keys, values
+
+
+def _walk_page(
+    blobs: Blobs, levels: Levels, id_: bytes, level: int, last: bytes | None
+) -> Iterator[tuple[bytes, bytes]]:
+    keys, values = read_tree_page(blobs.page(TREE, id_), level)
     want(last in (None, keys[-1]), "a tree page does not end where its parent says")
     want(last is not None or level == 0 or len(keys) > 1, "the root is not the lowest level with one page")
     levels.check_page(level, ((k, len(k) + len(v) + 8) for k, v in zip(keys, values, strict=True)))
@@ -1246,18 +1277,21 @@ def split_key(key: bytes) -> tuple[bytes, bytes, int]:
     return key[:16], check_name(key[16:-6]), key[-5]
 
 
-def parse_value(kind: int, value: bytes, head: Head) -> list[list[Any]]:
-    """Return the entries of a node, each checked in all that §6.2 and §8.5 say."""
+Covers = Callable[[bytes, int], bool]
+
+
+def parse_value(kind: int, value: bytes, covers: Covers) -> list[list[Any]]:
+    """Return the entries of a node, each checked in all that §6.2 and §8.5 say; `covers`: what dots may be there."""
     entries = decode(value, "a node")
     want(type(entries) is list and bool(entries), "a node without entries")
     for entry in entries:
-        _check_entry(kind, entry, head)
+        _check_entry(kind, entry, covers)
     writers = [entry[0][0] for entry in entries]
     want(writers == sorted(set(writers)), "the entries of a node are not sorted")
     return list(entries)
 
 
-def _check_entry(kind: int, entry: Any, head: Head) -> None:  # noqa: ANN401
+def _check_entry(kind: int, entry: Any, covers: Covers) -> None:  # noqa: ANN401
     check(entry, ENTRY, "a node")
     devices, epochs, sequence, past, places, contents, attributes = entry
     check(contents, [CONTENTS[kind]], "a node's content")
@@ -1268,7 +1302,7 @@ def _check_entry(kind: int, entry: Any, head: Head) -> None:  # noqa: ANN401
     used = {d for d, *_ in dots} | set(covered)
     want(used == set(range(len(devices))), "a node's devices")
     want(
-        all(head.covers(devices[d], s) for d, s in covered.items()),
+        all(covers(devices[d], s) for d, s in covered.items()),
         "a node is outside its snapshot's context",
     )
     want(all(s <= covered.get(d, 0) for d, s, _ in dots), "a value is outside its node's past")
@@ -1605,7 +1639,7 @@ def _checked_nodes(blobs: Blobs, head: Head) -> Iterator[tuple[bytes, Entries]]:
     """Yield the nodes of a head's tree, each checked, and note what directories they name (§8.5)."""
     for key, value in _walk_head(blobs, head):
         birthplace, _, kind = split_key(key)
-        entries = parse_value(kind, value, head)
+        entries = parse_value(kind, value, head.covers)
         named: set[bytes] = set()
         for entry in entries:
             named |= {place[3] for place in entry[4]} or {birthplace}
@@ -1812,6 +1846,746 @@ def finish_tree(tables: sqlite3.Connection, root: bytes) -> None:
             os.utime(place, ns=(mtime, mtime), follow_symlinks=False)
 
 
+# --- §13 the exported log -------------------------------------------------------------------------
+
+LINE_MOST = 2**23
+CHANGED_MOST = 100  # versions that are named for a content
+CONTEXTS_KEPT = 1024
+LINES: dict[str, dict[str, Any]] = {
+    "e2esync log": {
+        "version": VERSION,
+        "vault": str,
+        "keys": dict,
+        "since": NATURAL,
+        "device": Either(None, str),
+    },
+    "card": {"record": str},
+    "genesis": {"record": str},
+    "members": {"record": str},
+    "head": {"record": str},
+    "page": {"kind": NATURAL, "body": str},
+    "snapshot": {"record": str},
+    "directory": {"key": str},
+    "push": {"device": str, "sequence": SEQUENCE, "hash": str, "told": bool, "whole": bool},
+    "end": {"pushes": NATURAL, "told": NATURAL, "changes": NATURAL},
+}
+STAGES = {name: stage for stage, name in enumerate(["e2esync log", "card", "genesis", "members", "head"])}
+BODY_STAGE, END_STAGE = 5, 6
+LOG_TABLES = """
+CREATE TABLE pages (id BLOB PRIMARY KEY, body BLOB);
+CREATE TABLE snapshots (hash BLOB PRIMARY KEY, payload BLOB);
+CREATE TABLE directories (number BLOB PRIMARY KEY, key BLOB);
+"""
+KIND_NAMES = {VAULT_NODE: "vault", DIRECTORY: "directory", FILE: "file", SYMLINK: "symlink"}
+
+
+class Absent(Bad):
+    """Something that is needed is not in the file."""
+
+
+class Span(tuple[bytes, bytes, bytes | None]):
+    """A page, and the range of keys that the page above gives it: id, after, last (None: the root's)."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A tree that a push began with (§13.3)."""
+
+    root: tuple[bytes, int] | None
+    seen: Seen | None  # its context and its own sequence, if known
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPush:
+    """A push that can be told (§13.3)."""
+
+    head: Head
+    snapshot: dict[int, Any]
+    olds: list[Old]
+    whole: bool
+
+    @property
+    def dot(self) -> tuple[bytes, int]:
+        """Device and sequence."""
+        return self.head.device.id, self.snapshot[4]
+
+
+@dataclass(slots=True)
+class LogFile:
+    """An exported log as far as it was read; what it proves lies in tables on disk."""
+
+    tables: sqlite3.Connection
+    owner_is: Callable[[bytes], bool]
+    content: bytes | None = None  # hash that is looked for
+    stage: int = -1
+    vault: Vault = field(default_factory=lambda: Vault(Store(Path()), b"", {}, {}, b""))
+    owner: Card | None = None
+    keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+    since: int = 0
+    only: str | None = None
+    heads: dict[bytes, Head] = field(default_factory=dict)
+    chosen: list[bytes] = field(default_factory=list)  # devices whose pushes are listed
+    is_started: bool = False
+    following: dict[bytes, int] = field(default_factory=dict)  # device -> the sequence that is listed next
+    contexts: dict[tuple[bytes, int], dict[bytes, tuple[int, bytes]]] = field(default_factory=dict)
+    expected: Iterator[bytes] = field(default_factory=lambda: iter(()))  # changes that are still to come
+    pushes: int = 0
+    told: int = 0
+    changes: int = 0
+    parts: int = 0  # told, but not whole
+    found: list[dict[str, Any]] = field(default_factory=list)  # changes with the content that is looked for
+
+    # what was read
+
+    def page(self, kind: int, id_: bytes) -> bytes:
+        """Return the body of a page."""
+        row = self.tables.execute("SELECT body FROM pages WHERE id = ?", (id_,)).fetchone()
+        if row is None:
+            raise Absent(f"a page (kind {kind}) that is needed is not in the file before this line")
+        return bytes(row[0])
+
+    def items(self, span: Span, level: int) -> list[tuple[bytes, bytes]]:
+        """Return the items of a page of a tree, seen to stand in its range."""
+        id_, after, last = span
+        keys, values = read_tree_page(self.page(TREE, id_), level)
+        want(keys[0] > after and last in (None, keys[-1]), "a tree page does not stand where it should")
+        return list(zip(keys, values, strict=True))
+
+    def value(self, root: tuple[bytes, int] | None, key: bytes) -> bytes | None:
+        """Return the value of a node in a tree."""
+        if root is None:
+            return None
+        page, level = root
+        while level:
+            keys, values = read_tree_page(self.page(TREE, page), level)
+            below = next((page for last, page in zip(keys, values, strict=True) if last >= key), None)
+            if below is None:
+                return None
+            page, level = below, level - 1
+        return dict(zip(*read_tree_page(self.page(TREE, page), 0), strict=True)).get(key)
+
+    def directory(self, number: bytes) -> bytes | None:
+        """Return which directory has a number."""
+        row = self.tables.execute("SELECT key FROM directories WHERE number = ?", (number,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def hash_at(self, device: bytes, sequence: int) -> bytes:
+        """Return the hash of a snapshot, by the head of its device (§8.2)."""
+        head = self.heads[device]
+        if sequence == head.sequence:
+            return head.hash
+        want(0 < sequence < head.sequence, "a push that the head of its device does not know")
+        level, offset = len(head.history) - 1, sequence - 1
+        while offset >= 64**level * len(head.history[level]):
+            offset -= 64**level * len(head.history[level])
+            level -= 1
+        item: bytes = head.history[level][offset // 64**level]
+        while level:
+            offset %= 64**level
+            level -= 1
+            item = _history_page(self, item, level)[offset // 64**level]
+        return item
+
+    def snapshot(self, device: bytes, sequence: int) -> dict[int, Any] | None:
+        """Return a snapshot, if it is in the file."""
+        if sequence == self.heads[device].sequence:
+            return self.heads[device].snapshot
+        query = "SELECT payload FROM snapshots WHERE hash = ?"
+        row = self.tables.execute(query, (self.hash_at(device, sequence),)).fetchone()
+        found: dict[int, Any] | None = decode(bytes(row[0]), "a snapshot") if row else None
+        return found
+
+    def context(self, device: bytes, sequence: int) -> dict[bytes, tuple[int, bytes]] | None:
+        """Return the context of a snapshot, if it is known (§13.3)."""
+        if sequence == 0:
+            return {}
+        if sequence == self.heads[device].sequence:
+            return self.heads[device].context
+        if (device, sequence) in self.contexts:
+            return self.contexts[device, sequence]
+        snapshot = self.snapshot(device, sequence)
+        if snapshot is None:
+            return None
+        whole, points = snapshot[7]
+        before = {} if whole else self.context(device, sequence - 1)
+        if before is None:
+            return None
+        context = before | {d: (s, hash_) for d, s, hash_ in points}
+        if hashlib.sha256(encode([[d, *context[d]] for d in sorted(context)])).digest() != snapshot[8]:
+            return None
+        if len(self.contexts) >= CONTEXTS_KEPT:
+            self.contexts.clear()
+        self.contexts[device, sequence] = context
+        return context
+
+    # lines
+
+    def take(self, line: bytes) -> None:
+        """Take in the next line, and refuse it if it is not good."""
+        if self.stage == BODY_STAGE and line.startswith(b'{"type":"change",'):
+            self._take_change(line)
+            return
+        self._no_more_changes()
+        fields = parse_line(line)
+        type_ = fields.pop("type")
+        self._enter(STAGES.get(type_, END_STAGE if type_ == "end" else BODY_STAGE))
+        takers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "e2esync log": self._begin,
+            "card": lambda told: self._take_card(from_base64(told["record"])),
+            "genesis": lambda told: accept_genesis(from_base64(told["record"]), self.vault.id, self._owner()),
+            "members": lambda told: self._take_members(from_base64(told["record"])),
+            "head": lambda told: self._take_head(from_base64(told["record"])),
+            "page": lambda told: self._take_page(told["kind"], from_base64(told["body"])),
+            "snapshot": lambda told: self._take_snapshot(from_base64(told["record"])),
+            "directory": lambda told: self._take_directory(from_base64(told["key"])),
+            "push": self._take_push,
+            "end": self._finish,
+        }
+        takers[type_](fields)
+
+    def _enter(self, stage: int) -> None:
+        """See that lines come in their order: one of the first kind, of the genesis, and at the end."""
+        once = (STAGES["e2esync log"], STAGES["genesis"], END_STAGE)
+        want(stage > self.stage or (stage == self.stage and stage not in once), "a line that is out of order")
+        for passed in range(self.stage + 1, stage):
+            want(passed in (STAGES["head"], BODY_STAGE), "a line is missing before this one")
+        if self.stage < STAGES["head"] <= stage:
+            self._close_members()
+        if self.stage < BODY_STAGE <= stage:
+            self._choose_devices()
+        self.stage = stage
+
+    def _begin(self, fields: dict[str, Any]) -> None:
+        self.vault.id = from_hex(fields["vault"], 32)
+        self.since, self.only = fields["since"], fields["device"]
+        names = list(fields["keys"])
+        want(names in (list(LOG_KEYS[:2]), list(LOG_KEYS)), "other keys than a log discloses")
+        self.keys = {name: from_hex(key, 32) for name, key in fields["keys"].items()}
+        if self.content is not None and "content hash" not in self.keys:
+            raise Mistyped("this log was exported without the key of content hashes")
+
+    def _owner(self) -> Card:
+        want(self.owner is not None, "the owner's card is missing")
+        assert self.owner is not None  # noqa: S101 - for the type checker
+        return self.owner
+
+    def _take_card(self, encoded: bytes) -> None:
+        payload, _ = open_record(encoded, "a card")
+        claimed = decode(payload, "a card")
+        check(claimed, CARD, "a card")
+        print_ = fingerprint(claimed[2], claimed[3])
+        card = parse_card(encoded, print_, claimed[4], digest("card", payload))
+        if self.owner is None:
+            want(self.owner_is(print_), "the vault belongs to somebody else than the fingerprint says")
+            self.owner = card
+        want(print_ not in self.vault.cards, "a card that was there already")
+        self.vault.cards[print_] = card
+
+    def _take_members(self, encoded: bytes) -> None:
+        payload, _ = open_record(encoded, "a membership record")
+        claimed = decode(payload, "a membership record")
+        check(claimed, MEMBERS, "a membership record")
+        hash_ = digest("members", payload)
+        want(hash_ not in self.vault.records, "a membership record that was there already")
+        _accept_record(self.vault, encoded, claimed[3], hash_, self._owner())
+        opener = self.vault.records[self.vault.epoch_of[hash_]]
+        want(opener[7][0] == claimed[7][0], "the key of an epoch changed")
+
+    def _close_members(self) -> None:
+        records = self.vault.records
+        tips = set(records) - {parent for record in records.values() for parent in record[4]}
+        want(len(tips) == 1, "the chain of membership records is split, or not there")
+        (self.vault.tip,) = tips
+
+    def _take_head(self, encoded: bytes) -> None:
+        claimed = decode(open_record(encoded, "a head")[0], "a head")
+        check(claimed, HEAD, "a head")
+        snapshot = self._claimed_snapshot(claimed[5])
+        certificate = decode(claimed[3], "a certificate")
+        check(certificate, (bytes, 64, 64), "a certificate")
+        terms = decode(certificate[0], "a certificate")
+        check(terms, CERTIFICATE, "a certificate")
+        want(terms[2] in self.vault.cards, "the card of a member is missing")
+        want(snapshot[9][1] in self.vault.records, "a head by a membership record that is not in the file")
+        head = accept_head_record(self.vault, snapshot[3], snapshot[9][1], encoded)
+        check_levels(head)
+        before = head.history[0][-1] if head.history[0] else None
+        want(before == head.snapshot[5], "a history does not end in the snapshot before")
+        want(head.device.id not in self.heads, "two heads of one device")
+        self.heads[head.device.id] = head
+
+    def _claimed_snapshot(self, encoded: bytes) -> dict[int, Any]:
+        snapshot: dict[int, Any] = decode(open_record(encoded, "a snapshot")[0], "a snapshot")
+        check(snapshot, SNAPSHOT, "a snapshot")
+        return snapshot
+
+    def _choose_devices(self) -> None:
+        chosen = [head for head in self.heads.values() if self.only in (None, head.names[0])]
+        want(self.only is None or bool(chosen), "there is no device of the name whose pushes are listed")
+        self.chosen = [head.device.id for head in chosen]
+
+    def _start(self) -> None:
+        """Find out with which push the list of each device begins: after the newest that is older than all that is listed."""
+        if not self.is_started:
+            self.is_started = True
+            self.following = {device: self._first(device) for device in self.chosen}
+
+    def _first(self, device: bytes) -> int:
+        for sequence in range(self.heads[device].sequence, 0, -1) if self.since else ():
+            snapshot = self.snapshot(device, sequence)
+            if snapshot is not None and snapshot[11] < self.since:
+                return sequence + 1
+        return 1
+
+    def _take_page(self, kind: int, body: bytes) -> None:
+        want(kind in (TREE, HISTORY), "a page of another kind")
+        self._insert("pages", blake3(u8(kind) + body, key=self.keys["page id"]).digest(), body)
+
+    def _take_directory(self, key: bytes) -> None:
+        want(split_key(key)[2] == DIRECTORY, "a directory that is none")
+        self._insert("directories", blake3(key, key=self.keys["directory number"]).digest()[:16], key)
+
+    def _take_snapshot(self, encoded: bytes) -> None:
+        device = self._claimed_snapshot(encoded)[3]
+        want(device in self.heads, "a snapshot of a device without a head")
+        hash_, snapshot = open_snapshot(self.vault, self.heads[device].device, encoded)
+        want(
+            self.hash_at(device, snapshot[4]) == hash_, "a snapshot that is not in the history of its device"
+        )
+        self._insert("snapshots", hash_, open_record(encoded, "a snapshot")[0])
+
+    def _insert(self, table: str, name: bytes, content: bytes) -> None:
+        done = self.tables.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (name, content))  # noqa: S608
+        want(done.rowcount == 1, "a line that was there already")
+
+    def _take_push(self, fields: dict[str, Any]) -> None:
+        self._start()
+        device, sequence = from_hex(fields["device"], 16), fields["sequence"]
+        want(device in self.following, "a push of a device that is not listed")
+        want(sequence == self.following[device], "a push is missing, or not in order")
+        want(from_hex(fields["hash"], 32) == self.hash_at(device, sequence), "a push with another hash")
+        snapshot = self.snapshot(device, sequence)
+        if snapshot is not None:
+            self._check_order(snapshot)
+            before = self.hash_at(device, sequence - 1) if sequence > 1 else None
+            want(snapshot[5] == before, "a snapshot names another one before it than the head of its device")
+            want(snapshot[11] >= self.since, "a push that is older than all that is listed")
+        self.following[device] = sequence + 1
+        self.pushes += 1
+        push = self._push(self.heads[device], snapshot)
+        if not fields["told"]:
+            want(not fields["whole"], "a push is whole that cannot be told")
+            want(push is None or not can_be_told(self, push), "a push is not told, though all of it is there")
+            return
+        if push is None:
+            raise Absent("the snapshot of a push, or the one before it, is not in the file before this line")
+        want(fields["whole"] == push.whole, "a push is whole, or is not")
+        self.told += 1
+        self.parts += not push.whole
+        self.expected = tell_push(self, push)
+
+    def _check_order(self, snapshot: dict[int, Any]) -> None:
+        for device, sequence, hash_ in snapshot[7][1]:
+            last = self.heads[device].sequence if device in self.following else 0
+            if last and self.following[device] <= sequence <= last:
+                want(self.hash_at(device, sequence) != hash_, "a push stands before one that it had seen")
+
+    def _push(self, head: Head, snapshot: dict[int, Any] | None) -> LoggedPush | None:
+        """Return a push with what it began with, if that is in the file (§13.3)."""
+        if snapshot is None:
+            return None
+        device, sequence = head.device.id, snapshot[4]
+        if sequence > 1 and self.snapshot(device, sequence - 1) is None:
+            return None
+        before = self.context(device, sequence - 1) or {}
+        points = [point for point in snapshot[7][1] if before.get(point[0]) != (point[1], point[2])]
+        there = [(d, s) for d, s, hash_ in points if self._is_there(d, s, hash_)]
+        olds = [self._old(*name) for name in ([(device, sequence - 1)] if sequence > 1 else []) + there]
+        whole = len(there) == len(points) and (len(olds) < 2 or all(old.seen is not None for old in olds))
+        return LoggedPush(head, snapshot, olds or [Old(None, {})], whole)
+
+    def _is_there(self, device: bytes, sequence: int, hash_: bytes) -> bool:
+        known = device in self.heads and sequence <= self.heads[device].sequence
+        return (
+            known and self.hash_at(device, sequence) == hash_ and self.snapshot(device, sequence) is not None
+        )
+
+    def _old(self, device: bytes, sequence: int) -> Old:
+        snapshot, context = self.snapshot(device, sequence), self.context(device, sequence)
+        root = (snapshot[6][0], snapshot[6][1]) if snapshot is not None and snapshot[6] else None
+        if context is None:
+            return Old(root, None)
+        return Old(root, {d: s for d, (s, _) in context.items()} | {device: sequence})
+
+    def _take_change(self, line: bytes) -> None:
+        expected = next(self.expected, None)
+        want(expected is not None, "a change that the push did not make")
+        want(line == expected, "a change that is not what the trees say, or not in its place")
+        self.changes += 1
+        if self.content is not None:
+            fields = json.loads(line)
+            if fields["hash"] == self.content.hex() and len(self.found) < CHANGED_MOST:
+                self.found.append(fields)
+
+    def _no_more_changes(self) -> None:
+        want(next(self.expected, None) is None, "a change is missing before this line")
+
+    def _finish(self, fields: dict[str, Any]) -> None:
+        self._start()
+        for device, following in self.following.items():
+            want(following == self.heads[device].sequence + 1, "the newest push of a device is missing")
+        for head in self.heads.values():
+            for device, sequence, hash_ in _dots(head):
+                want(device in self.heads, "a device that another has seen has no head in the file")
+                want(sequence <= self.heads[device].sequence, "a head is older than another device saw it")
+                want(self.hash_at(device, sequence) == hash_, "a device has another history than another saw")
+        want(
+            fields == {"pushes": self.pushes, "told": self.told, "changes": self.changes},
+            "the counts at the end",
+        )
+
+
+LOG_KEYS = ("page id", "directory number", "content hash")
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """Return the fields of a line that has its one form (§13.1)."""
+    try:
+        fields = json.loads(line)
+        want(dumps(fields) == line, "a line is not written as it should be, or is cut off")
+    except (ValueError, RecursionError) as e:
+        raise Bad("a line is no JSON") from e
+    want(type(fields) is dict and type(fields.get("type")) is str, "a line without a type")
+    want(fields["type"] in LINES, "a line of an unknown type: a newer format")
+    shape = LINES[fields["type"]]
+    want(list(fields) == ["type", *shape], "a line has other fields than it should")
+    if fields["type"] == "e2esync log":
+        want(fields["version"] == 1, "a newer format; a newer reader is needed")
+    for name, inner in shape.items():
+        want(_fits_line(fields[name], inner), f"{name}: not as the format has it")
+    return dict(fields)
+
+
+def _fits_line(value: Any, shape: Any) -> bool:  # noqa: ANN401
+    if shape is dict:
+        return type(value) is dict and all(type(each) is str for each in value.values())
+    return _fits(value, shape, "a line")
+
+
+def dumps(fields: Any) -> bytes:  # noqa: ANN401
+    """Write a line in its one form (§13.1)."""
+    return json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def from_hex(text: str, size: int) -> bytes:
+    """Return bytes from hex."""
+    want(re.fullmatch(f"[0-9a-f]{{{2 * size}}}", text) is not None, "hex digits are not as they should be")
+    return bytes.fromhex(text)
+
+
+def from_base64(text: str) -> bytes:
+    """Return bytes from base64, which has one form."""
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError as e:
+        raise Bad("base64 is not as it should be") from e
+    want(to_base64(content) == text, "base64 is not as it should be")
+    return content
+
+
+def to_base64(content: bytes) -> str:
+    """Return bytes as base64."""
+    return base64.b64encode(content).decode("ascii")
+
+
+# --- §13.3 what a push did ------------------------------------------------------------------------
+
+
+def differing(
+    log: LogFile, roots: list[tuple[bytes, int] | None]
+) -> Iterator[tuple[bytes, list[bytes | None]]]:
+    """Yield the nodes that are not the same in all trees, with their values; pages that all have are not looked at."""
+    fronts: list[list[Span]] = [[] for _ in roots]
+    for level in range(LEVELS_MOST, -1, -1):
+        for front, root in zip(fronts, roots, strict=True):
+            if root is not None and root[1] == level:
+                front.append(Span((root[0], b"", None)))
+        everywhere = set.intersection(*({span[0] for span in front} for front in fronts))
+        fronts = [[span for span in front if span[0] not in everywhere] for front in fronts]
+        if level:
+            fronts = [
+                [below for span in front for below in _spans_below(log, span, level)] for front in fronts
+            ]
+    trees = [_numbered(log, n, front) for n, front in enumerate(fronts)]
+    for key, group in groupby(heapq.merge(*trees), key=itemgetter(0)):
+        values: list[bytes | None] = [None] * len(roots)
+        for _, n, value in group:
+            values[n] = value
+        if any(value != values[0] for value in values):
+            yield key, values
+
+
+def _spans_below(log: LogFile, span: Span, level: int) -> Iterator[Span]:
+    after = span[1]
+    for last, page in log.items(span, level):
+        yield Span((page, after, last))
+        after = last
+
+
+def _numbered(log: LogFile, n: int, spans: list[Span]) -> Iterator[tuple[bytes, int, bytes]]:
+    for span in spans:
+        for key, value in log.items(span, 0):
+            yield key, n, value
+
+
+def can_be_told(log: LogFile, push: LoggedPush) -> bool:
+    """Say whether the file has all pages from which a push is told."""
+    try:
+        for _ in tell_push(log, push):
+            pass
+    except Absent:
+        return False
+    return True
+
+
+def tell_push(log: LogFile, push: LoggedPush) -> Iterator[bytes]:
+    """Yield the lines of the changes of a push (§13.3)."""
+    root = push.snapshot[6]
+    roots = [(root[0], root[1]) if root else None, *(old.root for old in push.olds)]
+    for key, (now, *before) in differing(log, roots):
+        kind = split_key(key)[2]
+        for change, path, content, origin in _changes_of(log, push, key, now, before):
+            yield _change_line(push, (key, kind), change, path, content, origin)
+
+
+Told = tuple[str, bytes, Value | None, bytes | None]  # change, path, content, origin
+
+
+def _changes_of(
+    log: LogFile, push: LoggedPush, key: bytes, now: bytes | None, before: list[bytes | None]
+) -> Iterator[Told]:
+    """Yield what a push did to a node."""
+    kind = key[-5]
+    was, entries = _together(push, key, before), _entries(key, now)
+    if not entries:
+        contents = _folded(kind, was)[1] if was else []
+        if was and not (kind == DIRECTORY and not any(c.told for c in contents)):
+            yield "deleted", _path_before(log, push, key, was), shown_contents(kind, contents)[0], None
+        return
+    first = shown_contents(kind, _folded(kind, entries)[1])[0]
+    own = [open_entry(kind, entry) for entry in entries if (entry[0][0], entry[2]) == push.dot]
+    if not own:
+        if push.whole and entries != was:
+            yield "settled", _path_now(log, push, key, entries), first, None
+        return
+    places, contents, attributes = (
+        [value for value in field_ if (value.device, value.sequence) == push.dot] for field_ in own[0].fields
+    )
+    path = _path_now(log, push, key, entries)
+    if kind == DIRECTORY and not all(c.told for c in contents):
+        yield "deleted", path, None, None
+        return
+    origin = _path_before(log, push, key, was) if was and places else path
+    if origin != path:
+        yield "moved", path, contents[0] if contents else first, origin
+    for content in contents:
+        yield "changed" if was or len(own[0].past) > 1 else "added", path, content, None
+    if not contents and origin == path:
+        yield "mode" if attributes else "settled", path, first, None
+
+
+def _entries(key: bytes, value: bytes | None) -> Entries:
+    return parse_value(key[-5], value, lambda _device, _sequence: True) if value is not None else []
+
+
+def _folded(kind: int, entries: Entries) -> Fields:
+    return fold([open_entry(kind, entry) for entry in entries])
+
+
+def _together(push: LoggedPush, key: bytes, values: list[bytes | None]) -> Entries:
+    """Return what a node was: the join of what the trees have, or what the first of them has (§13.3)."""
+    sides = [_entries(key, value) for value in values]
+    seen = [old.seen for old in push.olds if old.seen is not None]
+    if not push.whole or len(seen) < len(sides):
+        return next((side for side in sides if side), [])
+    entries, known = sides[0], seen[0]
+    for side, its in zip(sides[1:], seen[1:], strict=True):
+        if entries != side:
+            entries = join_node(key[-5], entries, side, known, its)
+        known = newer(known, its)
+    return entries
+
+
+def _path_now(log: LogFile, push: LoggedPush, key: bytes, entries: Entries) -> bytes:
+    root = push.snapshot[6]
+    return _path(
+        log, key, entries, lambda above: _entries(above, log.value(root and (root[0], root[1]), above))
+    )
+
+
+def _path_before(log: LogFile, push: LoggedPush, key: bytes, was: Entries) -> bytes:
+    def was_of(above: bytes) -> Entries:
+        return _together(push, above, [log.value(old.root, above) for old in push.olds])
+
+    return _path(log, key, was, was_of)
+
+
+def _path(log: LogFile, key: bytes, entries: Entries, entries_of: Callable[[bytes], Entries]) -> bytes:
+    """Return the path of a node by its places (§13.3)."""
+    names: list[bytes] = []
+    passed = {key}
+    while entries and len(names) < 1024:
+        parent, name, _ = standing(key, _folded(key[-5], entries)[0])
+        names.append(name)
+        if parent == ROOT:
+            return b"/".join(reversed(names))
+        above = log.directory(parent)
+        if above is None or above in passed:
+            break
+        passed.add(above)
+        key, entries = above, entries_of(above)
+    return b"/".join([b"?", *reversed(names)])
+
+
+def _change_line(
+    push: LoggedPush,
+    node: tuple[bytes, int],
+    change: str,
+    path: bytes,
+    content: Value | None,
+    origin: bytes | None,
+) -> bytes:
+    """Write the line of a change (§13.4)."""
+    key, kind = node
+    device, sequence = push.dot
+    named = key
+    if content is not None:
+        told = (b"here" if content.told else b"") if kind == DIRECTORY else content.told
+        named = key + content.device + u64(content.sequence) + u64(content.j) + told
+    file = content if kind == FILE else None
+    moment = datetime.fromtimestamp(min(push.snapshot[11], LAST_SECOND), UTC)
+    return dumps(
+        {
+            "type": "change",
+            "change": change,
+            "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+            "device": device.hex(),
+            "device_name": push.head.names[0],
+            "person": push.head.names[1],
+            "sequence": sequence,
+            "kind": KIND_NAMES[kind],
+            **_text_or_base64("path", path),
+            **_text_or_base64("from", origin),
+            "size": file.form[2] if file else None,
+            "hash": file.told.hex() if file else None,
+            **_text_or_base64("target", content.told if content and kind == SYMLINK else None),
+            "version": f"{device.hex()[:8]}-{sequence}-{hashlib.sha256(named).hexdigest()[:8]}",
+            "node": to_base64(key),
+        }
+    )
+
+
+def _text_or_base64(name: str, told: bytes | None) -> dict[str, str | None]:
+    try:
+        return {name: told.decode() if told is not None else None, f"{name}_b64": None}
+    except UnicodeDecodeError:
+        return {name: None, f"{name}_b64": to_base64(told or b"")}
+
+
+# --- §13 the command ------------------------------------------------------------------------------
+
+
+def check_log(arguments: list[str]) -> None:
+    """Check an exported log, and say what it proves."""
+    parser = argparse.ArgumentParser(
+        prog="read_without_e2esync.py check-log",
+        description="Check what `e2esync log --export` wrote (format §13).",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the exported log")
+    parser.add_argument(
+        "--fingerprint",
+        required=True,
+        metavar="F",
+        help="fingerprint or safety number of the vault's owner, from elsewhere than the file",
+    )
+    parser.add_argument("--content", type=Path, metavar="FILE", help="say which versions had this content")
+    given = parser.parse_args(arguments[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        tables = sqlite3.connect(Path(folder) / "log.tables", isolation_level=None)
+        try:
+            tables.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + LOG_TABLES)
+            log = LogFile(tables, owner_of_text(given.fingerprint))
+            read_log(log, given.file, given.content)
+        finally:
+            tables.close()
+    sys.stdout.write("".join(f"{sentence}\n" for sentence in said_of(log, given.content)))
+
+
+def owner_of_text(text: str) -> Callable[[bytes], bool]:
+    """Return what says whether a fingerprint is the one that was given, whole or as a safety number (§3.2)."""
+    given = re.sub(r"[\s-]", "", text).lower()
+    if re.fullmatch(HEX32, given):
+        return lambda print_: print_.hex() == given
+    if re.fullmatch("[0-9]{40}", given):
+        return lambda print_: safety_number(print_).replace(" ", "") == given
+    raise Mistyped("a fingerprint has 64 hex digits, a safety number 40 digits")
+
+
+def read_log(log: LogFile, path: Path, content: Path | None) -> None:
+    """Check all lines of a file, and name the first that is not good."""
+    if content is not None:
+        log.content = b""  # it is asked for; the key comes with the first line
+    with path.open("rb") as f:
+        number = 0
+        while line := f.readline(LINE_MOST + 1):
+            number += 1
+            try:
+                want(len(line) <= LINE_MOST, "a line that is too long")
+                log.take(line)
+                if number == 1 and content is not None:
+                    log.content = hash_of_file(log.keys["content hash"], content)
+            except Bad as e:
+                raise Bad(f"line {number}: {e}") from e
+    want(log.stage == END_STAGE, f"line {number + 1}: the file is cut off")
+
+
+def hash_of_file(key: bytes, path: Path) -> bytes:
+    """Return the content hash of a file on this disk (§6.2)."""
+    whole = blake3(key=key)
+    with path.open("rb") as f:
+        while part := f.read(MIB):
+            whole.update(part)
+    return whole.digest()
+
+
+def said_of(log: LogFile, content: Path | None) -> Iterator[str]:
+    """Yield what was proven, and what was not (§13.5)."""
+    names = ", ".join(sorted(ascii(head.names[0]) for head in log.heads.values())) or "none"
+    yield f"The log of the vault {log.vault.id.hex()} holds together; every line was checked."
+    yield f"Proven: {log.changes} changes in {log.told} pushes, each signed by the device that made it. Devices: {names}."
+    begin = datetime.fromtimestamp(min(log.since, LAST_SECOND), UTC)
+    span = f"since {begin:%Y-%m-%dT%H:%M:%SZ}" if log.since else "from the first push on"
+    whose = f" of the devices called {log.only!a}" if log.only is not None else ""
+    yield f"Complete: all pushes{whose} {span}, as far as the devices in the file have seen each other; nothing is left out in between."
+    if log.pushes > log.told:
+        yield f"Not told: {log.pushes - log.told} more pushes, which were signed, but what they did is not in the file: pruned, or left out."
+    if log.parts:
+        yield f"In part: of {log.parts} pushes not all is there that they had taken in; what they deleted may be another device's deletion."
+    yield "Times are those of the devices' clocks. Not proven: that nothing newer exists, who sat at a device, or what it calls itself."
+    if content is not None:
+        yield (
+            f"{str(content)!a} is the content of {len(log.found)} changes:"
+            if log.found
+            else (f"{str(content)!a} is the content of no change in this log.")
+        )
+    for change in log.found:
+        path = ascii(change["path"] if change["path"] is not None else change["path_b64"])
+        told = f"{change['time']} {change['device_name']!a} {change['change']} {path}"
+        yield f"  {told} (version {change['version']})"
+
+
 # --- the whole ------------------------------------------------------------------------------------
 
 
@@ -1926,6 +2700,25 @@ def remove(stage: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line; return the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    return guarded(check_log if arguments[:1] == ["check-log"] else read_files, arguments)
+
+
+def guarded(command: Callable[[list[str]], None], arguments: list[str]) -> int:
+    """Run a command; return the exit code."""
+    try:
+        command(arguments)
+    except Stop as e:
+        sys.stderr.write(f"error: {e}\n")
+        return e.code
+    except (OSError, sqlite3.Error) as e:
+        sys.stderr.write(f"error: {e}\n")
+        return 1
+    return 0
+
+
+def read_files(arguments: list[str]) -> None:
+    """Turn a store and words into files."""
     parser = argparse.ArgumentParser(
         description="Turn a copied e2esync store and its recovery words into files."
     )
@@ -1940,15 +2733,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--deep", action="store_true", help="hash every pack whole; open every earlier snapshot"
     )
-    try:
-        run(parser.parse_args(argv))
-    except Stop as e:
-        sys.stderr.write(f"error: {e}\n")
-        return e.code
-    except (OSError, sqlite3.Error) as e:
-        sys.stderr.write(f"error: {e}\n")
-        return 1
-    return 0
+    run(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

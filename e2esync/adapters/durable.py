@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 PRIVATE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -26,6 +30,37 @@ def create(path: Path, content: bytes) -> None:
     """Write a file where none is. Raises FileExistsError, and OSError."""
     _write(path, content)
     sync_directory(path.parent)
+
+
+@contextmanager
+def growing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to be written where none is: it gets its name once it is whole and on the disk, or never.
+
+    Raises FileExistsError, and OSError.
+    """
+    temporary = path.with_name(f".e2esync-{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _name(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give a file its name, if nothing has that."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.rename(path)
 
 
 def remove(path: Path) -> None:

@@ -53,9 +53,9 @@ def size_text(size: float) -> str:
     return f"{size:.1f} TiB"
 
 
-def counted(count: int, thing: str) -> str:
+def counted(count: int, thing: str, things: str | None = None) -> str:
     """Return a number of things for people."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    return f"{count} {thing}" if count == 1 else f"{count} {things or thing + 's'}"
 
 
 def time_text(seconds: float | None) -> str | None:

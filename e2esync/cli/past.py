@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from e2esync.cli import options as o
+from e2esync.cli.exporting import Wanted, export_log, exported_folder
 from e2esync.cli.moments import moment
 from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
 from e2esync.cli.places import s3_settings
@@ -46,7 +47,20 @@ def log(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Comes with the daemon.", hidden=True)] = False,
     export: Annotated[
-        bool, typer.Option("--export", help="Comes with a later version.", hidden=True)
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FILE",
+            envvar="E2ESYNC_EXPORT",
+            help="Write it with its proofs, for somebody without your keys to check; - is stdout.",
+        ),
+    ] = None,
+    prove_contents: Annotated[
+        bool,
+        typer.Option(
+            "--prove-contents",
+            help="In an export: let anybody who holds a file show that it is a version of this vault, or guess one.",
+        ),
     ] = False,
     endpoint_url: o.EndpointUrl = None,
     profile: o.Profile = None,
@@ -57,13 +71,27 @@ def log(
     yes: o.Yes = False,
     plain: o.Plain = False,
 ) -> None:
-    """Tell what was changed, by whom and when, newest first."""
+    """Tell what was changed, by whom and when, newest first.
+
+    An export shows to whoever has the file the names, sizes and times of all that was in the vault
+    around what changed; contents stay closed. `e2esync help format` says where its format is described.
+    """
     from e2esync.engine.history import History
 
-    if follow or export:
-        raise UsageError(f"`log --{'follow' if follow else 'export'}` comes with a later version")
+    if follow:
+        raise UsageError("`log --follow` comes with a later version")
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
+    if export is not None:
+        note = exported_folder(_places(session, path))
+        with _opened(session, note, settings) as vault:
+            begin = moment(since, vault.clock.now()) if since is not None else 0
+            export_log(session.out, vault, export, Wanted(max(begin, 0), device, prove_contents))
+        return
+    if prove_contents:
+        raise UsageError(
+            "--prove-contents is for an export", fix="e2esync log --export FILE --prove-contents"
+        )
     told: list[tuple[FolderNote, Event]] = []
     untold = 0
     for note, relative in _places(session, path):

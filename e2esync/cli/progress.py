@@ -64,5 +64,5 @@ class Bar:
 
 
 def _amount(stage: str, done: int, total: int | None) -> str:
-    show = str if stage in {"compare", "pages", "verify"} else size_text
+    show = str if stage in {"compare", "export", "pages", "verify"} else size_text
     return show(done) if total is None else f"{show(done)} of {show(total)}"

@@ -143,6 +143,10 @@ class Identifier:
         """Return a hasher for content that comes in pieces."""
         return blake3(key=self._key)
 
+    def disclose(self) -> bytes:
+        """Return the 32 bytes of this one purpose, for somebody who is to recognise what has its ids (format §13)."""
+        return self._key
+
 
 class KeyWrapper:
     """Wrap and unwrap data keys under one epoch key (format §6.4, RFC 3394)."""

@@ -124,6 +124,16 @@ class VaultCipher:
         """Return the id of a page of this kind."""
         return self._page_ids.of(bytes([kind]) + body)
 
+    def disclosed(self, *, contents: bool) -> dict[str, bytes]:
+        """Return the keys that an exported log gives away, by their purposes: they open nothing (format §13.1).
+
+        `contents`: also that of content hashes, with which contents can be guessed at.
+        """
+        identifiers = {Purpose.PAGE_ID: self._page_ids, Purpose.DIRECTORY_NUMBER: self._numbers}
+        if contents:
+            identifiers[Purpose.CONTENT_HASH] = self._contents
+        return {str(purpose): identifier.disclose() for purpose, identifier in identifiers.items()}
+
     def snapshot_id(self, snapshot_hash: bytes) -> bytes:
         """Return the id under which a snapshot lies in packs."""
         return self._snapshot_ids.of(snapshot_hash)

@@ -222,6 +222,12 @@ def open_head(
     )
 
 
+def signed_body(head: Head, membership: Membership, keyring: Keyring) -> bytes:
+    """Return the signed record inside of an accepted head."""
+    place = Place(Purpose.HEAD_SEAL, head.snapshot.vault, head.device)
+    return place.unseal(head.content, membership, keyring)[1]
+
+
 def _open_body(
     signed: bytes, device: bytes, record: AcceptedRecord, membership: Membership
 ) -> tuple[HeadBody, Certificate]:
