@@ -24,7 +24,7 @@ from e2esync.tree.stored import StoredTree
 from e2esync.vault.cipher import BlobKind
 from e2esync.vault.heads import Head
 
-PAGES = 4096  # of trees, remembered
+PAGES = 512  # of trees, remembered
 HISTORY_PAGES, SNAPSHOTS, CONTEXTS = 64, 1024, 1024  # likewise
 
 ContextMap: TypeAlias = dict[bytes, tuple[int, bytes]]

@@ -8,10 +8,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from e2esync.adapters.stores.directory import DirectoryStore
+from e2esync.crypto import recovery
 from e2esync.crypto.labels import Purpose
 from e2esync.engine.export import Exported, export
 from e2esync.engine.history import events
@@ -23,8 +26,9 @@ from e2esync.merge.retention import DAY, Rules
 from e2esync.vault.records import sign_record
 from examples import read_without_e2esync as reader
 from tests.engine.histories import History, Kinds
+from tests.engine.test_other_readers import SMALL
 from tests.engine.test_sync import once, round_of, write
-from tests.engine.world import Dev, World
+from tests.engine.world import Dev, World, open_from_words
 
 PROOFS = {"page", "snapshot", "directory"}
 Line = dict[str, Any]
@@ -223,6 +227,18 @@ def test_whatever_was_lived_is_exported_as_the_log_lists_it(tmp_path, seed):
         history.world.close()
 
 
+def test_the_log_of_the_small_vault_is_the_one_that_is_kept(tmp_path):
+    store = DirectoryStore(shutil.copytree(SMALL / "store", tmp_path / "store"))
+    entropy = recovery.from_words((SMALL / "words.txt").read_text())
+    vault = bytes.fromhex(json.loads((SMALL / "expect.json").read_text())["vault"])
+    world = World(tmp_path / "world")
+    dev = world.device("reader", keys=open_from_words(store, entropy, vault), store=store)
+    dev.pull()
+    assert b"".join(exported(dev, contents=True)) == (SMALL.parent / "log" / "vault.jsonl").read_bytes()
+    assert is_good([(SMALL.parent / "log" / "vault.jsonl").read_bytes()], owner_of(dev), tmp_path)
+    world.close()
+
+
 # --- what is not there any more ---
 
 
@@ -368,6 +384,26 @@ def test_a_file_that_was_cut_off_is_refused_wherever_that_was(lived, whole, tmp_
     assert not is_good([*whole[:-1], whole[-1][:-1]], owner_of(lived[0]), tmp_path)
     assert not is_good([*whole[:-1], whole[-1][:20]], owner_of(lived[0]), tmp_path)
     assert not is_good([*whole, whole[-1]], owner_of(lived[0]), tmp_path)
+
+
+def test_random_damage_is_refused_and_never_more_than_that(lived, whole, tmp_path):
+    random, everything = Random(1), b"".join(whole)
+    for _ in range(300):
+        at = random.randrange(len(everything))
+        other = random.randrange(256).to_bytes(1, "big")
+        if everything[at : at + 1] != other:
+            assert not is_good([everything[:at], other, everything[at + 1 :]], owner_of(lived[0]), tmp_path)
+    for junk in (
+        b"",
+        b"\n",
+        b"[]\n",
+        b'{"type":1}\n',
+        b"[" * 5000 + b"\n",
+        b'{"type":"end"}\n',
+        b"\xff\n",
+        b"9" * 5000 + b"\n",
+    ):
+        assert not is_good([junk], owner_of(lived[0]), tmp_path)
 
 
 def test_the_first_line_that_fails_is_named(lived, whole, tmp_path, capsys):
