@@ -12,21 +12,23 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from e2esync.adapters.files import Unreadable
-from e2esync.adapters.state import DiskRow
+from e2esync.adapters.state import DiskRow, FolderState
 from e2esync.engine.crowds import arrange_crowds
 from e2esync.engine.diskrules import DiskRules, own_names, read_rules, understood
 from e2esync.engine.download import Downloader
 from e2esync.engine.places import Place, Places, join
 from e2esync.engine.plan import Due, of_row, settle_all, things
 from e2esync.engine.scan import RULES_NOTED, Scan, below
-from e2esync.engine.shown import removed_above
+from e2esync.engine.shown import entries_of, removed_above
 from e2esync.engine.vault import Summary, SyncedFolder, failure
 from e2esync.ignoring.book import Book
 from e2esync.ignoring.rules import BUILT_IN, MAX_SIZE, RULES_FILE, Rules
+from e2esync.merge.fold import fold
+from e2esync.merge.join import NO_ENTRIES
 from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.values import Content, FileContent
 
-MOVED = b"moved"  # noted in place of the digest of rules: directories moved, so rules may say something else
+ANEW = b"moved"  # noted in place of the digest of rules: the next scan asks about everything
 
 
 def untrack(vault: SyncedFolder, found: Scan) -> list[bytes]:
@@ -50,13 +52,13 @@ def note_rules(vault: SyncedFolder, found: Scan, untracked: list[bytes], summary
         row is not None and row.number is not None
         for row in (state.row_at(*place) for place in found.claimed)
     )
-    state.set(RULES_NOTED, MOVED if moved else found.rules)
+    state.set(RULES_NOTED, ANEW if moved else found.rules)
 
 
 def note_moved(vault: SyncedFolder) -> None:
     """Note that directories moved on this disk: the next scan asks the rules, if there are any, about everything."""
     if vault.state.get(RULES_NOTED) is not None:
-        vault.state.set(RULES_NOTED, MOVED)
+        vault.state.set(RULES_NOTED, ANEW)
 
 
 def leave_ignored(vault: SyncedFolder, summary: Summary) -> None:
@@ -67,10 +69,18 @@ def leave_ignored(vault: SyncedFolder, summary: Summary) -> None:
         nodes = list(state.due())
     else:
         nodes = state.due_named(BUILT_IN)
-    if rules_due:
+    if rules_due or any(_has_moved(state, node) for node in nodes):
         nodes += state.ignored_nodes()
+    if rules_due:
+        state.set(RULES_NOTED, ANEW)  # those that come may be gone before any scan has seen them
     if nodes:
         _consider(vault, nodes, _TreeRules(vault, _coming(vault, rules_due)), summary)
+
+
+def _has_moved(state: FolderState, node: bytes) -> bool:
+    """Return whether a node is a directory that was ever moved: other rules may hold for what is in it."""
+    entries = entries_of(state, node) if kind_of(node) is Kind.DIRECTORY else NO_ENTRIES
+    return bool(entries) and bool(fold(entries).places)
 
 
 def _coming(vault: SyncedFolder, nodes: Iterable[bytes]) -> dict[bytes, Content | None]:

@@ -50,7 +50,7 @@ class KnownHere:
         self._acts: tuple[bytes, list[Act]] = (b"", [])  # of the node that is being settled
         self._of_row: dict[int, Source] = {}  # by the identity of rows of acts
         self._of_stand: dict[Stand, Source] = {}  # of what is being written
-        self._left: list[bytes] = []  # nodes that are left although something of them is gone
+        self._left: list[bytes] = []  # nodes that may have more rows than they show, or less
         self._first: bytes | None = None
         self.seen = 0  # bytes of what was read
         self.edited = self.deleted = 0  # files that got another content, or went
@@ -132,6 +132,8 @@ class KnownHere:
         if disk_row.number is not None and source.found is not None:
             self._numbers[source.found.num] = disk_row.number
             self._directories[disk_row.number] = row.node, row.stand, source.found.path
+        if instead is None and not self.is_blank and self._state.rows_of(row.node):
+            self._left.append(row.node)  # maybe it stands elsewhere too, with the same content
         self._rows.append(disk_row)
 
     def drop_row(self, row: Row) -> None:

@@ -78,6 +78,7 @@ class _Scanner:
         self._rules = DiskRules(folder, own_names(state))
         self._new: set[int] = set()  # found directories that have no row
         self._maybe_hollow: set[int] = set()  # of those, in which something is ignored
+        self._displaced: list[Gone] = []  # rows in whose place something ignored of another kind stands
         self._result = Scan()
         self._batch: list[Found] = []
         self._count = 0
@@ -170,7 +171,7 @@ class _Scanner:
         is_known = row is not None and row.kind == kind and row.inode == fingerprint.inode
         is_same = row is not None and is_known and is_unchanged(row, fingerprint)
         if not is_same and self._rules.is_ignored(path, is_directory=kind is Kind.DIRECTORY):
-            self._pass_over(directory, row)
+            self._pass_over(directory, path, row)
             return
         if kind is None:
             self._result.failed.append((path, "it is neither a file, a directory nor a symlink"))
@@ -183,18 +184,21 @@ class _Scanner:
             return
         if row is not None and row.kind == kind == Kind.DIRECTORY:
             self._result.remade = True
-        has_own = row is not None and row.kind == kind
-        claim = None if self._blank else self._claim(path, kind, fingerprint, has_own=has_own)
+        is_rules, has_own = path.rpartition(b"/")[2] == RULES_FILE, row is not None and row.kind == kind
+        may_have_moved = not self._blank and not is_rules
+        claim = self._claim(path, kind, fingerprint, has_own=has_own) if may_have_moved else None
         num = self._add(directory, path, kind, fingerprint, claim)
         if kind is Kind.DIRECTORY and row is None and claim is None:
             self._new.add(num)
         if kind is Kind.DIRECTORY:
             below.append(_Directory(path, claim.number if claim else None, num))
 
-    def _pass_over(self, directory: _Directory, row: DiskRow | None) -> None:
+    def _pass_over(self, directory: _Directory, path: bytes, row: DiskRow | None) -> None:
         """Leave out what is ignored; if it has a row, it is not followed any more."""
-        if row is not None:
+        if row is not None and self._rules.is_ignored(path, is_directory=row.number is not None):
             self._result.untracked[row.parent, row.name] = row
+        elif row is not None:
+            self._displaced.append(Gone(path, row))
         elif directory.num in self._new:
             self._maybe_hollow.add(directory.num)
 
@@ -233,7 +237,7 @@ class _Scanner:
         """Return the row of the thing that was moved here. An inode alone is no witness."""
         for row in self._state.rows_with_inode(fingerprint.inode):
             place = (row.parent, row.name)
-            if row.kind != kind or place in self._result.claimed:
+            if row.kind != kind or place in self._result.claimed or row.name == RULES_FILE:
                 continue
             if not self._is_same(row, path, fingerprint, has_own=has_own):
                 continue
@@ -282,12 +286,14 @@ class _Scanner:
 
     def _look_again(self) -> None:
         """Keep as gone only what is missing a second time, and was not moved."""
-        gone = [
-            item for item in self._result.gone if (item.row.parent, item.row.name) not in self._result.claimed
-        ]
+        gone = self._unclaimed(self._result.gone)
         if gone or self._result.remade:
             self._clock.sleep(LOOK_AGAIN)
         self._result.gone = [item for item in gone if self._is_missing(item.path)]
+        self._result.gone += self._unclaimed(self._displaced)
+
+    def _unclaimed(self, gone: list[Gone]) -> list[Gone]:
+        return [item for item in gone if (item.row.parent, item.row.name) not in self._result.claimed]
 
     def _is_missing(self, path: bytes) -> bool:
         try:

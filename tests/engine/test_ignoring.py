@@ -265,6 +265,101 @@ def test_the_rule_for_everything_stops_no_guard_and_deletes_nothing(shared):
     assert paths(other) == before | {RULES}
 
 
+def test_a_file_of_which_an_ignored_directory_takes_the_place_is_deleted(shared):
+    one, other = shared
+    put(one, RULES, "a.txt/\nb.txt/\n")
+    go(one, other)
+    (one.root / "a.txt").unlink()
+    (one.root / "d" / "b.txt").rename(one.root / "d" / "c.txt")
+    put(one, "a.txt/private")
+    put(one, "d/b.txt/private")
+    go(one, other)
+    assert paths(other) == {RULES, "a.log", "d", "d/b.log", "d/c.txt"}
+    assert paths(one) == paths(other) | {"a.txt", "a.txt/private", "d/b.txt", "d/b.txt/private"}
+    assert is_quiet(one)
+
+
+def test_what_an_ignored_thing_of_another_kind_keeps_out_is_listed_until_its_place_is_free(pair):
+    one, other = pair
+    put(one, RULES, "a/\n")
+    go(one, other)
+    put(one, "a", "a file")
+    put(other, "a/private", "mine")
+    well(one.sync())
+    for _ in range(2):
+        summary = other.sync()
+        assert [item["path"] for item in summary.skipped] == ["a"]
+        assert summary.uploaded_files == 0
+    assert (other.root / "a" / "private").read_text() == "mine"
+    (other.root / "a").rename(other.root / "b")
+    well(other.sync())
+    assert (other.root / "a").read_text() == "a file"
+
+
+def test_rules_that_come_and_go_before_a_scan_has_seen_them_leave_nothing_ignored(shared, world):
+    one, _ = shared
+    put(one, RULES, "*.log\n")
+    well(one.sync())
+    third = world.device("third")
+    well(third.pull())
+    (third.root / RULES).unlink()
+    go(third)
+    assert paths(third) == {"a.txt", "a.log", "d", "d/b.log", "d/b.txt"}
+
+
+def test_what_was_ignored_and_stands_under_another_name_now_stands_there_alone(shared):
+    one, other = shared
+    put(one, RULES, "a.log\n")
+    go(one, other)
+    (one.root / "a.log").unlink()
+    (one.root / "a.log").mkdir()
+    (one.root / RULES).unlink()
+    well(one.sync())
+    other.sync()  # lists that the directory has no place yet
+    go(other, one)
+    assert paths(one) == paths(other)
+    files = [(other.root / path).read_text() for path in paths(other) if (other.root / path).is_file()]
+    assert sorted(files) == ["log", "log", "x", "x"]  # that of d is one
+    assert is_quiet(other)
+
+
+def test_what_is_in_a_directory_comes_when_another_device_moves_it_to_a_place_that_is_not_ignored(shared):
+    one, other = shared
+    put(one, RULES, "out/\n")
+    well(one.push())
+    (other.root / "out").mkdir()
+    (other.root / "d").rename(other.root / "out" / "d")
+    well(other.push())  # it does not know the rules yet
+    well(one.pull())
+    (other.root / "out" / "d").rename(other.root / "e")
+    well(other.push())
+    well(one.pull())
+    assert paths(one) >= {"e", "e/b.txt", "e/b.log"}
+
+
+# rules that move
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_rules_that_are_moved_to_a_name_that_they_ignore_wait_for_nobody(pair, is_there):
+    """As a move, it waited for what had its place; and that was not said while the rules were there."""
+    one, other = pair
+    put(one, RULES, "*\n")
+    go(one, other)
+    put(one, "a", "of one")
+    if is_there:
+        put(other, "c", "of other")
+    (one.root / RULES).rename(one.root / "c")
+    one.sync()
+    other.sync()  # lists that its own thing stands there
+    go(other, one)
+    assert paths(one) == paths(other)
+    contents = sorted((one.root / path).read_text() for path in paths(one))
+    assert contents == (["*\n", "of one", "of other"] if is_there else ["*\n", "of one"])
+    assert is_quiet(one)
+    assert is_quiet(other)
+
+
 # directories that go, and hold what is ignored
 
 
