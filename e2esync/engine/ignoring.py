@@ -167,8 +167,7 @@ class _Considering:
 
     def _look_at(self, node: bytes) -> None:
         was = self._state.stop_ignoring(node)
-        if was:
-            self._state.add_due([node])
+        self._state.add_due([node])  # until it is seen at the end that nothing has to happen
         for due in things(self._state, node):
             if due.kind is Kind.VAULT or (due.shown is None and due.row is None):
                 continue

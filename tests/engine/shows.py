@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from e2esync.engine.shown import decoded
+from e2esync.engine.shown import decoded, removed_above
 from e2esync.merge.whole import paths, view
 from e2esync.tree.keys import Kind, kind_of
 from tests.engine.world import Dev
@@ -11,7 +11,10 @@ KINDS = {Kind.DIRECTORY: "directory", Kind.FILE: "file", Kind.SYMLINK: "symlink"
 
 
 def shown(dev: Dev) -> dict[bytes, str]:
-    """Path → kind."""
-    number = dev.vault.cipher.directory_number
-    nodes = {key: decoded(key, value) for key, value in dev.vault.state.items(0)}
+    """Path → kind. What is ignored here, in a directory that was removed, does not count: it keeps nothing alive."""
+    number, state = dev.vault.cipher.directory_number, dev.vault.state
+    nodes = {key: decoded(key, value) for key, value in state.items(0)}
+    for key in state.ignored_nodes():
+        if not state.crowd_of(key) and removed_above(state, [state.stand(key)[0]]):
+            del nodes[key]
     return {path: KINDS[kind_of(sight.node)] for path, sight in paths(view(nodes, number), number).items()}

@@ -337,6 +337,16 @@ def test_what_is_in_a_directory_comes_when_another_device_moves_it_to_a_place_th
     assert paths(one) >= {"e", "e/b.txt", "e/b.log"}
 
 
+def test_what_is_in_a_directory_that_leaves_its_name_to_rules_comes_with_it(shared):
+    one, other = shared
+    (one.root / "d").rename(one.root / "e")
+    put(one, RULES, "d/\n")
+    go(one, other)
+    assert paths(one) == {RULES, "a.txt", "a.log", "e", "e/b.txt", "e/b.log"}
+    assert paths(other) == paths(one) | {"d", "d/b.txt", "d/b.log"}  # is ignored now, and left
+    assert is_quiet(other)
+
+
 # rules that move
 
 
