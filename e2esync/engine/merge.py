@@ -1,6 +1,6 @@
 """From the tree of a head to a joined tree in the state: read what differs, check the head's tree whole, then join.
 
-Where a head has seen all that is joined here, its tree is the joined tree. Else the joined one has pages that
+Where a head has seen all that is joined here, and goes on from it, its tree is the joined tree. Else the joined one has pages that
 nobody has stored: they are put aside, and stored with the next snapshot of this device.
 """
 
@@ -19,8 +19,8 @@ from e2esync.engine.takeover import incoming, take_over
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import BadObject
 from e2esync.format.cbor import encode
-from e2esync.merge.join import NO_ENTRIES, join_entries
-from e2esync.merge.vector import Vector
+from e2esync.merge.join import NO_ENTRIES, Entries, join_entries
+from e2esync.merge.vector import Vector, covers
 from e2esync.tree.compare import compare
 from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Page, Root, update
@@ -39,8 +39,8 @@ def join(vault: SyncedFolder, head: Head) -> int:
     root = Root(*head.root) if head.root is not None else None
     covered = _sequences(head.context) | {head.device: head.sequence}
     seen = _seen_here(vault)
-    count = _stage(vault, root, covered)
-    if any(covered.get(device, 0) < sequence for device, sequence in seen.items()):
+    count, goes_on = _stage(vault, root, covered, seen)
+    if not goes_on or any(covered.get(device, 0) < sequence for device, sequence in seen.items()):
         with vault.state.tried():
             _take_over(vault, root)
         count = _join_staged(vault, seen, covered)
@@ -71,20 +71,30 @@ def _cover(vault: SyncedFolder, head: Head) -> None:
     save_context(vault.state, context)
 
 
-def _stage(vault: SyncedFolder, root: Root | None, covered: Vector) -> int:
-    """Put aside, checked, what the tree under `root` changes: it is compared whole before it counts."""
-    count, batch = 0, []
+def _stage(vault: SyncedFolder, root: Root | None, covered: Vector, seen: Vector) -> tuple[int, bool]:
+    """Put aside, checked, what the tree under `root` changes: it is compared whole before it counts.
+
+    Return how many nodes that are, and whether all of it goes on from what is here.
+    """
+    count, goes_on, batch = 0, True, []
     vault.state.clear_incoming()
     for key, value in compare(vault.state, root, get=BlobReader(vault).tree_page):
         count += 1
         entries = frozenset(check_value(key, value, covered)) if value is not None else NO_ENTRIES
+        goes_on = goes_on and _goes_on(vault, key, entries, seen)
         batch.append(incoming(vault, key, entries, value))
         if len(batch) >= BATCH:
             vault.state.add_incoming(batch)
             batch = []
             vault.progress("compare", count, None)
     vault.state.add_incoming(batch)
-    return count
+    return count, goes_on
+
+
+def _goes_on(vault: SyncedFolder, key: bytes, entries: Entries, seen: Vector) -> bool:
+    """Return whether what was seen here before is as it is here: who honestly goes on neither brings back nor changes it."""
+    old = [entry for entry in entries if covers(seen, entry.device, entry.sequence)]
+    return not old or decoded(key, vault.state.node(key)).issuperset(old)
 
 
 def _take_over(vault: SyncedFolder, root: Root | None, *, is_joined: bool = False) -> None:

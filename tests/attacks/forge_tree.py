@@ -7,6 +7,7 @@ nothing but the rules for trees stands between what is forged here and the disk 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import groupby
 from typing import Any
 
@@ -17,8 +18,8 @@ from e2esync.format.history import NO_HISTORY, append
 from e2esync.format.index import Group, Row
 from e2esync.model.store import ObjectInfo
 from e2esync.tree import pages
-from e2esync.tree.codec import encode_entries
-from e2esync.tree.keys import ROOT, Kind, node_key
+from e2esync.tree.codec import decode_entries, encode_entries
+from e2esync.tree.keys import ROOT, Kind, birthplace, kind_of, node_key
 from e2esync.tree.lists import ListRoot, Reference
 from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Draw, Item, Page, Root
@@ -41,7 +42,7 @@ from e2esync.vault.heads import ContextMap, open_head
 from e2esync.vault.indexes import seal_index
 from e2esync.vault.packs import ClosedPack, PackBuilder
 from moto_fixtures.hostile import HostileStore
-from tests.engine.world import Keys
+from tests.engine.world import Dev, Keys
 
 Cut = Callable[[Iterable[Item], int, Draw], Iterator[list[Item]]]
 
@@ -186,13 +187,15 @@ class Forger:
 
     # --- publishing -------------------------------------------------------------------------------
 
-    def publish(self, nodes: Iterable[Item], *, cut: Cut = pages.cut) -> None:
-        """Publish a tree of these nodes, over everything that the store shows."""
-        self.publish_root(self.tree(nodes, cut=cut))
+    def publish(
+        self, nodes: Iterable[Item], *, cut: Cut = pages.cut, context: ContextMap | None = None
+    ) -> None:
+        """Publish a tree of these nodes, over everything that the store shows or what it is told to have seen."""
+        self.publish_root(self.tree(nodes, cut=cut), context=context)
 
-    def publish_root(self, root: Root | None) -> None:
+    def publish_root(self, root: Root | None, *, context: ContextMap | None = None) -> None:
         """Publish whatever hangs under this root."""
-        context = self.everything()
+        context = self.everything() if context is None else context
         snapshot = heads.make_snapshot(
             self.device,
             self.keys.vault_id,
@@ -232,6 +235,12 @@ class Forger:
                 if device != self.device.id:
                     context[device] = max(context.get(device, (0, b"")), point)
         return context
+
+    def twin(self) -> Forger:
+        """Return the same device once more: what the two publish from now on are two histories of it."""
+        other = copy(self)
+        other._chunks, other._pages, other._added = [PackBuilder()], [PackBuilder()], set()
+        return other
 
     def _put_head(self, snapshot: heads.SignedSnapshot) -> None:
         head = heads.make_head(
@@ -278,6 +287,18 @@ class Forger:
 def item(key: bytes, entries: Sequence[Entry]) -> Item:
     """Return a node with these entries, encoded without a look at what they say."""
     return key, encode(encode_entries(entries))
+
+
+def nodes_of(dev: Dev) -> dict[bytes, bytes]:
+    """Return the tree that a device holds: values by keys."""
+    return dict(dev.vault.state.items(0))
+
+
+def changed(nodes: dict[bytes, bytes], name: bytes, change: Callable[[Entry], Entry]) -> dict[bytes, bytes]:
+    """Return a tree in which the one entry of the node that was born under a name is another."""
+    (key,) = [key for key in nodes if birthplace(key).name == name]
+    (entry,) = decode_entries(decode(nodes[key]), kind_of(key))
+    return {**nodes, key: item(key, [change(entry)])[1]}
 
 
 def raw(node: Item, change: Callable[[Any], object]) -> Item:
