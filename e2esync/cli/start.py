@@ -177,6 +177,11 @@ def join(
     session.out.data("Next: e2esync pull")
 
 
+NO_MEMORY = "a new device has no memory: it cannot tell whether the store shows it the newest state"
+AT_LEAST = "; it is no older than what your other devices had noted when they joined"
+NO_FLOOR = ", and no note of your other devices is there. Compare the date with what they show"
+
+
 class _Questions:
     """What `join` asks, on the terminal."""
 
@@ -199,6 +204,7 @@ class _Questions:
                 f" by {escape(newest.device_name)!r}"
             )
         self._session.out.note(told)
+        self._session.out.warn(NO_MEMORY + (AT_LEAST if found.candidate.notes else NO_FLOOR))
         if not is_empty:
             self._session.ask.confirm(
                 f"{escape(str(folder))} is not empty; what is in it will be part of the vault. Join?"

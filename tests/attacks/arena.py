@@ -53,10 +53,10 @@ from e2esync.engine.members import open_membership
 from e2esync.errors import E2ESyncError, IntegrityError
 from e2esync.format import names
 from e2esync.format.ownrecord import VaultNote
+from e2esync.vault import trust
 from e2esync.vault.heads import open_head
 from e2esync.vault.keyring import open_keyring
 from e2esync.vault.ownrecord import seal_own_record
-from e2esync.vault.trust import recall
 from moto_fixtures.hostile import HostileStore
 from tests.attacks.arena_defences import DEFENCES, Patch, weakened
 from tests.attacks.arena_oracles import (
@@ -148,7 +148,7 @@ class Arena:
         keyring = open_keyring(membership, kept.identity)
         keys = Keys(kept.identity, membership, keyring, candidate.vault)
         dev = world.device(name, keys=keys, store=store)
-        dev.vault.state.set(TRUSTED, recall(candidate.notes).encode())  # as a join leaves it
+        dev.vault.state.set(TRUSTED, trust.recall(candidate.notes).encode())  # as a join leaves it
         return dev
 
     def note(self, dev: Dev, revision: int = 1) -> None:
