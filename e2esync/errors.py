@@ -34,7 +34,7 @@ checks say *that* they failed, never which byte. Everything else that escapes is
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class E2ESyncError(Exception):
@@ -127,6 +127,7 @@ class IntegrityError(E2ESyncError):
     code = "integrity"
     default_why = "an object in the store was changed, cut or replaced; nothing on this disk was touched"
     default_fix = "e2esync verify --deep"
+    done: Any = None  # the summary of what was done all the same, where one device's word was set aside
 
 
 class BadObject(IntegrityError):

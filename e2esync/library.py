@@ -138,7 +138,8 @@ class Vault:
         What was changed here and not published is left alone and listed in `skipped`.
 
         Raises:
-            IntegrityError: Something in the store fails verification; the folder was not touched.
+            IntegrityError: Something in the store fails verification; the folder was not touched. If it was what one
+                device published last, the others' changes are here, and the error has the summary as `done`.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
@@ -150,7 +151,8 @@ class Vault:
         """Publish what changed in the folder and bring it to the newest state, as `e2esync sync` (format §6.7, §8, §10).
 
         Raises:
-            IntegrityError: Something in the store fails verification; the folder was not touched.
+            IntegrityError: Something in the store fails verification; the folder was not touched. If it was what one
+                device published last, the others' changes are here, and the error has the summary as `done`.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names

@@ -114,6 +114,20 @@ def tried(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("RELEASE tried")
 
 
+@contextmanager
+def step(db: sqlite3.Connection) -> Iterator[None]:
+    """Inside a transaction, do all of this or nothing."""
+    db.execute("SAVEPOINT step")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK TO step")
+            db.execute("RELEASE step")
+        raise
+    db.execute("RELEASE step")
+
+
 def _roll_back(db: sqlite3.Connection) -> None:
     if db.in_transaction:  # a full disk may have ended it
         db.execute("ROLLBACK")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from e2esync.cli.output import Output, counted, escape, path_values, size_text
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
-from e2esync.errors import E2ESyncError, PartlyFailed, StateBehind
+from e2esync.errors import E2ESyncError, IntegrityError, PartlyFailed, StateBehind
 
 if TYPE_CHECKING:
     from e2esync.adapters.stores.counting import Counts, Traffic
@@ -86,24 +86,32 @@ def run_on_folders(
     local = session.device()
     notes = session.folders(local, paths)
     total = Total(Traffic())
+    aside: IntegrityError | None = None
     try:
         for note in notes:
-            summary = _run(
-                session,
-                local,
-                note,
-                work,
-                total.traffic,
-                dry_run=dry_run,
-                settings=settings,
-                accepted=accepted,
-            )
+            try:
+                summary = _run(
+                    session,
+                    local,
+                    note,
+                    work,
+                    total.traffic,
+                    dry_run=dry_run,
+                    settings=settings,
+                    accepted=accepted,
+                )
+            except IntegrityError as error:
+                if error.done is None:
+                    raise
+                aside, summary = error, error.done
             total.add(summary, note)
     except (E2ESyncError, KeyboardInterrupt):
         if any(total.traffic.counts.requests.values()):
             total.print(session.out, broke_off=True)
         raise
     total.print(session.out)
+    if aside is not None:
+        raise aside
     if failed := total.values["failed"]:
         raise PartlyFailed(
             f"{len(failed)} of the files could not be handled",

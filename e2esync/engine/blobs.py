@@ -42,6 +42,7 @@ class BlobReader:
         self._vault = vault
         self._heard = heard  # hears each page and snapshot that is read
         self._refresh = refresh  # takes in the newest indexes, before a missing blob is an error (format §10)
+        self.has_failed = False  # the store does not have what was stored, or has something else
         self._windows: OrderedDict[tuple[bytes, int, int], bytes] = OrderedDict()
 
     def tree_page(self, page_id: bytes, level: int) -> list[Item]:
@@ -91,6 +92,7 @@ class BlobReader:
             return self._read(blob_id, unseal)
         except (BadObject, MissingObject):
             if self._refresh is None:
+                self.has_failed = True
                 raise
             self._refresh()
             return self._read(blob_id, unseal)

@@ -5,16 +5,17 @@ Nothing of the user's folder is touched here. What was accepted is durable befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from e2esync.crypto.secrets import EpochKey
 from e2esync.engine import ownhead
 from e2esync.engine.away import note_first_contact
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.joined import load_context, load_seen, save_seen
-from e2esync.engine.merge import join
+from e2esync.engine.merge import BrokenTree, join
 from e2esync.engine.own import Listed, list_heads
-from e2esync.engine.vault import OpenVault, SyncedFolder
+from e2esync.engine.vault import OpenVault, Summary, SyncedFolder
 from e2esync.errors import BadObject, Fork, MissingObject, StoreWiped
 from e2esync.format import names
 from e2esync.format.history import descend, locate
@@ -28,8 +29,33 @@ TRUSTED = "trusted"
 _ONCE_MORE = " once more"  # behind an ETag, which has no space
 
 
-def fetch(vault: SyncedFolder, listed: Listed) -> int:
-    """Join the newest state of the vault, if it is not joined yet; return how many nodes changed."""
+def fetch(vault: SyncedFolder, listed: Listed) -> None:
+    """Join the newest state of the vault, as far as it is not joined yet.
+
+    Raises:
+        BrokenTree: A tree is not as the format has it; the other heads are joined.
+        IntegrityError: Something else fails verification; nothing was joined.
+    """
+    refuse(fetch_good(vault, listed), None)
+
+
+def refuse(aside: BrokenTree | None, summary: Summary | None) -> None:
+    """End a command with what is the matter with heads that were set aside, if there are any.
+
+    Raises:
+        BrokenTree: There are; it has the summary of what was done all the same.
+    """
+    if aside is not None:
+        aside.done = summary
+        raise aside
+
+
+def fetch_good(vault: SyncedFolder, listed: Listed) -> BrokenTree | None:
+    """Join every head whose tree is good; return what is the matter with the others.
+
+    Raises:
+        IntegrityError: Something else fails verification; nothing was joined.
+    """
     note_first_contact(vault)
     heads = read_heads(vault, listed)
     try:
@@ -39,19 +65,50 @@ def fetch(vault: SyncedFolder, listed: Listed) -> int:
         return _accept_and_join(vault, read_heads(vault, listed), listed)
 
 
-def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> int:
+def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> BrokenTree | None:
     with vault.state.transaction():
         trusted = accept_heads(vault, heads)
         check_contexts(vault, heads)
         chosen = choose(vault, heads)
         if chosen or vault.state.count_due():  # the catalogue may know less than when that was joined
             load_indexes(vault, heads)
-        changed = sum([join(vault, head) for head in sorted(chosen, key=_most_seen)])
-        vault.state.set(TRUSTED, trusted.encode())
+        aside = _join_good(vault, sorted(chosen, key=_most_seen))
+        good = [head for head in heads if head.device not in aside]
+        vault.state.set(TRUSTED, _without(aside, trusted, _trusted(vault)).encode())
         if heads:  # what all have seen go may be born again under its name
             vault.state.forget_dead(min(head.context.get(vault.device.id, (0, b""))[0] for head in heads))
-        _keep_heads(vault, heads, listed)
-    return changed
+        _keep_heads(vault, good, listed)
+    return _told([head for head in heads if head.device in aside], aside)
+
+
+def _join_good(vault: SyncedFolder, chosen: list[Head]) -> dict[bytes, BrokenTree]:
+    """Join the heads whose trees are good; return what is the matter with the others, by device."""
+    aside: dict[bytes, BrokenTree] = {}
+    for head in chosen:
+        try:
+            join(vault, head)
+        except BrokenTree as error:
+            aside[head.device] = error
+    return aside
+
+
+def _without(aside: Collection[bytes], trusted: Trusted, before: Trusted) -> Trusted:
+    """Return what is trusted where the heads of some devices are set aside: of these what was trusted before."""
+    heads = {device: head for device, head in trusted.heads.items() if device not in aside}
+    heads |= {device: before.heads[device] for device in aside if device in before.heads}
+    return Trusted(MappingProxyType(heads), trusted.tip)
+
+
+def _told(heads: list[Head], aside: Mapping[bytes, BrokenTree]) -> BrokenTree | None:
+    """Return the error that names the devices whose heads are set aside."""
+    if not heads:
+        return None
+    names = ", ".join(repr(head.device_name) for head in heads)
+    return BrokenTree(
+        f"what the device {names} has published last is set aside: {aside[heads[0].device].what}",
+        why="it was signed there and is not as it should be; what other devices published was taken in all the same",
+        fix=f"see what runs on the device {names}; what it publishes next counts again",
+    )
 
 
 def _most_seen(head: Head) -> int:
@@ -60,14 +117,15 @@ def _most_seen(head: Head) -> int:
 
 
 def _keep_heads(vault: SyncedFolder, heads: list[Head], listed: Listed) -> None:
-    """Keep heads that were accepted, and the ETags under which they count as read.
+    """Keep heads that were joined, and the ETags under which they count as read.
 
     Nothing else is kept: a head that the store had put back would stay refused. Where the listing shows
     a new ETag and the head reads as before, it was maybe read too early: it is read once more next time.
     """
     before = load_seen(vault.state)
-    seen = {device: info.etag for device, info in listed.heads.items()}
+    seen = {device: etag for device, etag in before.items() if device in listed.heads}
     for head in heads:
+        seen[head.device] = listed.heads[head.device].etag
         doubtful = f"{seen[head.device]}{_ONCE_MORE}"
         is_moved = before.get(head.device) not in {seen[head.device], doubtful}
         if is_moved and vault.state.get(_cached(head.device)) == head.content:
@@ -102,8 +160,7 @@ def read_head(vault: SyncedFolder, device: bytes, content: bytes | None = None) 
 
 def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Trusted:
     """Return what is trusted once these heads are; refuse whatever goes back."""
-    data = vault.state.get(TRUSTED)
-    trusted = Trusted.decode(data) if data is not None else NOTHING
+    trusted = _trusted(vault)
     if trusted.heads and not heads:
         raise StoreWiped(
             "the store has lost every other device's data",
@@ -121,6 +178,11 @@ def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Trusted:
         membership=vault.membership,
         old_hashes=old,
     )
+
+
+def _trusted(vault: SyncedFolder) -> Trusted:
+    data = vault.state.get(TRUSTED)
+    return Trusted.decode(data) if data is not None else NOTHING
 
 
 def check_contexts(vault: SyncedFolder, heads: list[Head]) -> None:

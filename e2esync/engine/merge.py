@@ -30,26 +30,41 @@ from e2esync.vault.heads import Head
 BATCH = 1000
 
 
-def join(vault: SyncedFolder, head: Head) -> int:
-    """Join the tree of a head; return how many nodes changed.
+class BrokenTree(BadObject):
+    """A tree that its device has signed is not as the format has it: that is its device's doing, not the store's."""
+
+
+def join(vault: SyncedFolder, head: Head) -> None:
+    """Join the tree of a head, whole or not at all; for use inside a transaction.
 
     Raises:
-        BadObject: The tree is not as the format has it; nothing is changed.
+        BrokenTree: The tree is not as the format has it; so everybody finds it.
+        IntegrityError: The store does not have it, or has something else.
     """
+    reader = BlobReader(vault)
+    try:
+        with vault.state.step():
+            _join(vault, head, reader)
+    except BadObject as error:
+        if reader.has_failed:
+            raise
+        raise BrokenTree(error.what) from error
+
+
+def _join(vault: SyncedFolder, head: Head, reader: BlobReader) -> None:
     root = Root(*head.root) if head.root is not None else None
     covered = _sequences(head.context) | {head.device: head.sequence}
     seen = _seen_here(vault)
-    count, goes_on = _stage(vault, root, covered, seen)
+    goes_on = _stage(vault, root, covered, seen, reader)
     if not goes_on or any(covered.get(device, 0) < sequence for device, sequence in seen.items()):
         with vault.state.tried():
             _take_over(vault, root)
-        count = _join_staged(vault, seen, covered)
+        _join_staged(vault, seen, covered)
         _take_over(vault, None, is_joined=True)
         vault.state.drop_old_unsaid()
     else:
         _take_over(vault, root)
     _cover(vault, head)
-    return count
 
 
 def _seen_here(vault: SyncedFolder) -> dict[bytes, int]:
@@ -71,15 +86,14 @@ def _cover(vault: SyncedFolder, head: Head) -> None:
     save_context(vault.state, context)
 
 
-def _stage(vault: SyncedFolder, root: Root | None, covered: Vector, seen: Vector) -> tuple[int, bool]:
+def _stage(vault: SyncedFolder, root: Root | None, covered: Vector, seen: Vector, reader: BlobReader) -> bool:
     """Put aside, checked, what the tree under `root` changes: it is compared whole before it counts.
 
-    Return how many nodes that are, and whether all of it goes on from what is here.
+    Return whether all of it goes on from what is here.
     """
-    count, goes_on, batch = 0, True, []
+    goes_on, batch = True, []
     vault.state.clear_incoming()
-    for key, value in compare(vault.state, root, get=BlobReader(vault).tree_page):
-        count += 1
+    for count, (key, value) in enumerate(compare(vault.state, root, get=reader.tree_page), 1):
         entries = frozenset(check_value(key, value, covered)) if value is not None else NO_ENTRIES
         goes_on = goes_on and _goes_on(vault, key, entries, seen)
         batch.append(incoming(vault, key, entries, value))
@@ -88,7 +102,7 @@ def _stage(vault: SyncedFolder, root: Root | None, covered: Vector, seen: Vector
             batch = []
             vault.progress("compare", count, None)
     vault.state.add_incoming(batch)
-    return count, goes_on
+    return goes_on
 
 
 def _goes_on(vault: SyncedFolder, key: bytes, entries: Entries, seen: Vector) -> bool:
@@ -128,9 +142,8 @@ def _put_aside(vault: SyncedFolder, page: Page) -> bytes:
     return page_id
 
 
-def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> int:
+def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> None:
     """Join what was put aside with the tree at hand; what stays as it is here is not put aside any more."""
-    count = 0
     for batch in _batches(vault):
         joined = []
         for key, theirs in batch:
@@ -140,8 +153,6 @@ def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> int:
             if entries != mine:
                 joined.append(incoming(vault, key, entries, encoded(entries)))
         vault.state.replace_incoming([key for key, _ in batch], joined)
-        count += len(joined)
-    return count
 
 
 def _batches(vault: SyncedFolder) -> Iterator[list[tuple[bytes, bytes | None]]]:

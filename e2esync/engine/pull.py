@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from e2esync.engine.apply import apply
-from e2esync.engine.fetch import fetch
+from e2esync.engine.fetch import fetch, fetch_good, refuse
 from e2esync.engine.ignoring import leave_ignored
 from e2esync.engine.marker import check_marker
 from e2esync.engine.own import Listed
@@ -22,7 +22,8 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     A local file that is not what was last seen is never overwritten or removed, but listed.
 
     Raises:
-        IntegrityError: Something in the store fails verification; nothing was changed.
+        IntegrityError: Something in the store fails verification; nothing was changed. If it was the tree of one
+            device's head, the others' were joined, and the error has the summary as `done`.
         DiskFull: There is no room here; nothing was changed.
         SafetyStop: The folder is not the one that is synced here, or a guard stopped.
     """
@@ -32,8 +33,9 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     if dry_run:
         summary.actions = looked(vault, listed)
         return summary
-    fetch(vault, listed)
+    aside = fetch_good(vault, listed)
     apply(vault, summary)
+    refuse(aside, summary)
     return summary
 
 

@@ -6,7 +6,7 @@ from e2esync.engine import ownhead
 from e2esync.engine.away import forget_packs
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
-from e2esync.engine.fetch import fetch
+from e2esync.engine.fetch import fetch, fetch_good
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
 from e2esync.engine.late import bring_back_late
@@ -60,7 +60,7 @@ def begin(vault: SyncedFolder) -> Listed:
 def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
     """Scan the folder, store what changed and publish it; now and then look whether the store has kept it."""
     if knows_nothing(vault.state):  # its first word is that of somebody who has seen what there is
-        fetch(vault, listed)
+        fetch_good(vault, listed)
         has_looked(vault.state)
     known = write_without(vault, listed, lambda marks: _write_and_publish(vault, summary, marks))
     published = put_pending_head(vault)

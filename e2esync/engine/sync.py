@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from e2esync.engine.apply import apply
-from e2esync.engine.fetch import fetch
+from e2esync.engine.fetch import fetch_good, refuse
 from e2esync.engine.marker import check_marker
 from e2esync.engine.preview import push_actions
 from e2esync.engine.pull import looked
@@ -19,7 +19,8 @@ def sync(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
     `dry_run` only says what would be done.
 
     Raises:
-        IntegrityError: Something in the store fails verification; the folder was not touched.
+        IntegrityError: Something in the store fails verification; the folder was not touched. If it was the tree of
+            one device's head, the others' were joined, and the error has the summary as `done`.
         StoreUnavailable, StoreRefused, NoAccess: The store; what was stored is not sent twice.
         DiskFull: There is no room here.
         SafetyStop: The folder is not the one that is synced here, or a guard stopped.
@@ -32,6 +33,7 @@ def sync(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
         return summary
     listed = begin(vault)
     publish(vault, summary, listed)
-    fetch(vault, listed)
+    aside = fetch_good(vault, listed)
     apply(vault, summary)
+    refuse(aside, summary)
     return summary

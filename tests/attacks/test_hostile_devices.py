@@ -1,18 +1,58 @@
-"""R10, H5: a device with real keys that says what it never saw, never wrote, or what others took back.
+"""R10, H1, H5: a device with real keys that says what it never wrote, what others took back, or what nobody can read.
 
 It signs whatever it likes. What honest devices hold in the end is one tree, and nothing honest is lost from it.
 """
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from e2esync.adapters.stores.directory import DirectoryStore
+from e2esync.engine import merge
+from e2esync.engine.history import events
+from e2esync.engine.join import find_vaults, look_at
+from e2esync.engine.members import open_membership
+from e2esync.engine.merge import BrokenTree
+from e2esync.engine.prune import prune
+from e2esync.engine.verify import verify
+from e2esync.errors import IntegrityError
+from e2esync.format.names import Kind
+from e2esync.merge.retention import Rules
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import Entry, FileContent
-from tests.attacks.arena import CANARY, Arena, AttackSucceeded, row
+from e2esync.vault.keyring import open_keyring
+from e2esync.vault.trust import Trusted
+from e2esync.wiring.home import at
+from e2esync.wiring.localdevice import HomeDevice
+from moto_fixtures.hostile import HostileStore
+from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, row, trust_of
 from tests.attacks.arena_defences import DEFENCES, Patch, always
-from tests.attacks.forge_tree import Forger, changed, nodes_of
-from tests.engine.world import Dev
+from tests.attacks.forge_tree import Forger, changed, nodes_of, raw
+from tests.cli.conftest import no_settings, run
+from tests.engine.world import Dev, Keys
 
-DEFENCES["what was seen stays"] = (Patch("e2esync.engine.merge", "_goes_on", always(True)),)
+__all__ = ["no_settings", "run"]  # fixtures of the command line
+
+
+def _all_or_nothing(_original):
+    """Joining that ends with the first head that cannot be joined."""
+
+    def join_all(vault, chosen):
+        for head in chosen:
+            merge.join(vault, head)
+        return {}
+
+    return join_all
+
+
+DEFENCES.update(
+    {
+        "what was seen stays": (Patch("e2esync.engine.merge", "_goes_on", always(True)),),
+        "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
+    }
+)
 
 
 def alike(*devices: Dev) -> dict[bytes, tuple]:
@@ -121,3 +161,110 @@ def test_dead_references_under_anothers_dot_do_not_replace_living_ones(arena: Ar
         raise AttackSucceeded(f"a file of an honest device cannot be read any more: {error!r}") from error
     if newcomer.tree()[b"plain"][1] != CANARY:
         raise AttackSucceeded("another content is read")
+
+
+# --- H1, H7: one broken word ----------------------------------------------------------------------
+
+
+def broken(forger: Forger) -> None:
+    """Publish a tree that is well signed, and breaks the rules."""
+    forger.publish([raw(forger.file(b"broken"), lambda value: value[0].__setitem__(5, []))])
+
+
+def others_go_on(arena: Arena, *devices: Dev) -> None:
+    """See that each of these gets what the others publish, and says that something is wrong."""
+    for dev in devices:
+        (dev.root / f"by {dev.name}").write_bytes(CANARY + dev.name.encode())
+        try:
+            dev.push()
+        except IntegrityError as refused:
+            raise AttackSucceeded(f"{dev.name} cannot publish: {refused!r}") from refused
+    for dev in devices:
+        for command in (dev.pull, dev.sync):
+            error = det(command, BrokenTree)
+            if "mallory" not in error.what:
+                raise AttackSucceeded(f"it is not said whose word is set aside: {error.what}")
+        for other in devices:
+            if f"by {other.name}".encode() not in dev.tree():
+                raise AttackSucceeded(f"{dev.name} does not get what {other.name} publishes")
+    if devices[0].tree() != devices[-1].tree():
+        raise AttackSucceeded("two honest devices differ")
+
+
+@pytest.mark.row("H7")
+@row("H1", shows=["G2"], weaknesses=["set aside"])
+def test_a_broken_tree_is_set_aside_and_the_others_go_on(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    broken(forger)
+    phone = arena.device("phone")  # which has seen nothing yet, and publishes at once
+    others_go_on(arena, laptop, desk, phone)
+    trusted = trust_of(laptop)["trusted"]
+    assert isinstance(trusted, bytes)
+    if forger.device.id in Trusted.decode(trusted).heads:
+        raise AttackSucceeded("what was set aside is trusted")
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"good", b"again")])
+    if alike(laptop, desk, phone, arena.newcomer())[b"good"][1] != b"again":
+        raise AttackSucceeded("its next good word does not count")
+
+
+@row("H1", shows=["G2"], weaknesses=["set aside"])
+def test_what_a_device_published_before_its_broken_tree_stays(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"before", b"good")])
+    laptop.pull()
+    broken(forger)
+    others_go_on(arena, laptop, desk)
+    for dev in (laptop, desk):
+        if dev.tree().get(b"before", ())[1:2] != (b"good",):
+            raise AttackSucceeded("what it published before is lost")
+
+
+@pytest.mark.row("H1")
+def test_while_a_head_is_set_aside_nothing_is_pruned_and_the_history_is_told(arena: Arena):
+    laptop, desk = arena.pair()
+    broken(Forger(arena.world.keys, arena.store))
+    others_go_on(arena, laptop, desk)
+    det(lambda: prune(laptop.vault, Rules(keep_days=0)), BrokenTree)
+    assert not arena.keys(Kind.PRUNE_MARK)
+    assert {event.path for event in events(laptop.vault)} >= {b"by desk", b"by laptop", b"plain"}
+    det(lambda: verify(laptop.vault, laptop.keys.identity, deep=False), IntegrityError)
+
+
+@pytest.mark.row("H1")
+def test_what_the_store_damaged_or_holds_back_still_stops_everything(arena: Arena):
+    """Whose doing it is does not show then; an honest device's newest word may be in it."""
+    laptop, desk = arena.pair()
+    for verb in (arena.store.zero, arena.store.lose):
+        arena.edit(laptop, content=verb.__name__.encode())
+        laptop.push()
+        for pack in arena.keys(Kind.PACK):
+            verb(pack)
+        error = arena.refuses(desk)
+        assert not isinstance(error, BrokenTree)
+
+
+@pytest.mark.row("H1")
+@pytest.mark.parametrize("command", ["pull", "sync"])
+def test_a_command_tells_what_it_did_and_whose_word_was_set_aside(run, monkeypatch, tmp_path, command):
+    store, words = tmp_path / "store", ("--recovery-file", tmp_path / "w")
+    assert run("setup", store, tmp_path / "A", *words).code == 0
+    (tmp_path / "A" / "x").write_bytes(CANARY)
+    assert run("push", tmp_path / "A").code == 0
+    assert run("join", store, tmp_path / "B", *words, home=tmp_path / "h2").code == 0
+    kept = HomeDevice(at(tmp_path / "h2")).kept_identity()
+    assert kept is not None
+    opened = DirectoryStore(store)
+    (candidate,) = find_vaults(opened, kept)
+    membership = open_membership(candidate.vault, look_at(opened, kept, candidate).membership)
+    keys = Keys(kept.identity, membership, open_keyring(membership, kept.identity), candidate.vault)
+    forger = Forger(keys, HostileStore(opened))
+    forger.store = opened  # type: ignore[assignment] # where no lie is taken back
+    broken(forger)
+    done = run(command, tmp_path / "B", "--json", home=tmp_path / "h2")
+    assert done.code == 6
+    assert "mallory" in done.err
+    assert (tmp_path / "B" / "x").read_bytes() == CANARY
+    (summary,) = [line for line in map(json.loads, done.out.splitlines()) if line.get("type") == "summary"]
+    assert summary["downloaded_files"] == 1

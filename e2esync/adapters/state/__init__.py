@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from e2esync.adapters.database import connect, transaction, tried
+from e2esync.adapters.database import connect, step, transaction, tried
 from e2esync.adapters.state import arriving, crowd, disk, ignored, scanned, steps, tree
 from e2esync.adapters.state.arriving import ArrivingTables, Incoming
 from e2esync.adapters.state.crowd import Crowded, CrowdTables
@@ -44,6 +44,10 @@ class FolderState(TreeTables, CrowdTables, ArrivingTables, DiskTables, IgnoredTa
     def tried(self) -> AbstractContextManager[None]:
         """Inside a transaction, undo what is done inside of this."""
         return tried(self._db)
+
+    def step(self) -> AbstractContextManager[None]:
+        """Inside a transaction, do all of what is done inside of this, or nothing."""
+        return step(self._db)
 
     def forget_tree_and_disk(self) -> None:
         """Forget the tree and what is on the disk, as a new device knows nothing of them."""
