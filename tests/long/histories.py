@@ -4,6 +4,8 @@ python -m tests.long.histories [--histories N] [--first SEED] [--length N] [--cr
     [--crash-after-apply P] [--lose-rows P]                        on the pure core
 python -m tests.long.histories --engine [--histories N] [--first SEED] [--length N] [--killed P]
     [--disturbed P] [--restored P] [--power P]                     of the engine with real folders
+python -m tests.long.histories --forging [--histories N] [--first SEED] [--length N] [--without RULE]
+                                                                   with a device that forges within the rules
 
 Nothing of "never" may come; the exit code is 1 if it does. The others are counted: where moves race with
 edits and deletions, an older version can stay beside the newer, and what was deleted can come back.
@@ -23,15 +25,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.engine import histories as engine
+from tests.merge import forging
+from tests.merge.court import ALL, RULES, without
 from tests.merge.histories import Kinds, live
 
 
 def main() -> int:
     """Live the histories that were asked for; print the counts."""
     asked = _arguments()
-    never, counted = sorted(engine.NEVER), engine.COUNTED
+    never: list[str] = sorted(engine.NEVER)
+    counted: tuple[str, ...] = engine.COUNTED
     work: Callable[[int], Counter[str]]
-    if asked.engine:
+    if asked.forging:
+        never, counted = sorted(forging.NEVER), forging.COUNTED
+        rules = without(asked.without) if asked.without else ALL
+        work = partial(forging.live, rules=rules, length=asked.length)
+    elif asked.engine:
         chances = {"killed": asked.killed, "disturbed": asked.disturbed}
         chances |= {"restored": asked.restored, "power": asked.power}
         work = partial(_through_the_engine, kinds=engine.Kinds(asked.length, **chances))
@@ -40,17 +49,19 @@ def main() -> int:
         work = partial(live, kinds=Kinds(asked.length, *crashes))
     seeds = range(asked.first, asked.first + asked.histories)
     began = time.monotonic()
-    came, wrong = Counter[str](), list[int]()
+    came, all_told, wrong = Counter[str](), Counter[str](), list[int]()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for seed, found in zip(seeds, pool.map(work, seeds, chunksize=20), strict=True):
             came.update(set(found))
+            all_told.update(found)
             if found.keys() & set(never):
                 wrong.append(seed)
     print(f"{asked.histories} histories, {time.monotonic() - began:.0f} s, {vars(asked)}")
     for name in never:
         print(f"  never: {name:14}{came[name]:8}")
     for name in counted:
-        print(f"  {name:21}{came[name]:8}  {came[name] / asked.histories:.2%} of the histories")
+        share = f"{came[name] / asked.histories:.2%} of the histories"
+        print(f"  {name:21}{came[name]:8}  {share:26}{all_told[name]:8} in all")
     if wrong:
         print(f"seeds: {wrong[:20]}")
     return int(bool(wrong))
@@ -70,6 +81,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--crash-before-rows", type=float, default=0.0)
     parser.add_argument("--crash-after-apply", type=float, default=0.0)
     parser.add_argument("--lose-rows", type=float, default=0.0)
+    parser.add_argument("--forging", action="store_true", help="with a device that forges")
+    parser.add_argument("--without", choices=RULES, help="a rule that does not hold")
     parser.add_argument("--engine", action="store_true", help="the engine, with real folders")
     parser.add_argument("--killed", type=float, default=0.0, help="chance that a command is killed")
     parser.add_argument("--disturbed", type=float, default=0.0, help="chance that the user works meanwhile")

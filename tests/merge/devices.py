@@ -121,6 +121,11 @@ class Device:
             self.state = State(scan.tree, {**self.state.context, self.id: sequence})
         return wrote
 
+    def content(self, thing: Thing, like: Content | None, dot: Dot) -> Content:
+        if like is not None:
+            return like._replace(dot=dot)
+        return make_content(number_of(thing.value), dot, self)
+
     def head(self) -> State:
         return self.state
 
@@ -380,9 +385,7 @@ class _Scan:
         return found
 
     def content(self, thing: Thing, like: Content | None, dot: Dot) -> Content:
-        if like is not None:
-            return like._replace(dot=dot)
-        return make_content(number_of(thing.value), dot, self.device)
+        return self.device.content(thing, like, dot)
 
     def put(self, key: bytes, entries: Entries) -> None:
         assert entries or key in self.tree, "a node that is not there was removed"
