@@ -6,7 +6,7 @@ from e2esync.engine import ownhead
 from e2esync.engine.away import forget_packs
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
-from e2esync.engine.fetch import fetch, fetch_good
+from e2esync.engine.fetch import fetch_good
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
 from e2esync.engine.late import bring_back_late
