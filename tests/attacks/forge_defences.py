@@ -290,7 +290,7 @@ DEFENCES.update(
     {
         # of trees, H7
         "page cut": (Patch("e2esync.engine.merge", "update", _any_root, everywhere=False),),
-        "page order": (Patch("e2esync.tree.compare", "_check", _any_order),),
+        "page order": (Patch("e2esync.tree.compare", "check_range", _any_order),),
         "dots": (Patch("e2esync.engine.check", "check_value", _any_dots),),
         "values": (Patch("e2esync.tree.codec", "decode_entries", _repaired),),
         "order in entries": (Patch("e2esync.tree.codec", "_ascending", skipped),),
