@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,9 +20,12 @@ from e2esync.crypto.labels import Purpose
 from e2esync.engine.export import Exported, export
 from e2esync.engine.history import events
 from e2esync.engine.prune import prune
+from e2esync.engine.pushes import Pushes
 from e2esync.engine.restore import put_into_folder, version, versions
 from e2esync.errors import UsageError
+from e2esync.format.head import HeadBody
 from e2esync.format.signed import SignedRecord
+from e2esync.format.snapshot import Snapshot
 from e2esync.merge.retention import DAY, Rules
 from e2esync.vault.records import sign_record
 from examples import read_without_e2esync as reader
@@ -270,6 +274,37 @@ def test_what_was_pruned_is_untold_and_the_rest_is_proven(world, pair, tmp_path,
     assert f"{done.pushes - done.told} more pushes" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_where_a_snapshot_is_missing_what_others_took_in_from_it_is_told_in_part(
+    tmp_path, seed, monkeypatch, capsys
+):
+    random, history = Random(seed), History(tmp_path / "world", seed, Kinds(), number=3)
+    try:
+        for _ in range(60):
+            history.step()
+        history.settle()
+        dev = history.devices[0]
+        missing = {random.randbytes(1) for _ in range(80)}  # of all snapshots about one in four, by its hash
+        read = Pushes._read_snapshot
+
+        def some(pushes: Pushes, device: bytes, sequence: int) -> object:
+            is_newest = sequence == pushes._by_device[device].sequence
+            gone = not is_newest and pushes.hash_of(device, sequence)[:1] in missing
+            return None if gone else read(pushes, device, sequence)
+
+        monkeypatch.setattr(Pushes, "_read_snapshot", some)
+        lines = exported(dev)
+        pushes = [told for told in map(json.loads, lines) if told["type"] == "push"]
+        assert is_good(lines, owner_of(dev), tmp_path)
+        assert listed(lines) == logged(dev)
+        assert any(not push["told"] for push in pushes)
+        parts = sum(push["told"] and not push["whole"] for push in pushes)
+        assert (f"In part: of {parts} pushes" in capsys.readouterr().out) == bool(parts)
+        assert parts
+    finally:
+        history.world.close()
+
+
 def test_what_is_left_out_of_a_whole_log_is_no_pruning(lived, whole, tmp_path):
     for at, line in enumerate(whole):
         told = json.loads(line)
@@ -376,6 +411,45 @@ def test_no_two_lines_can_be_swapped_but_proofs_that_stand_beside_each_other(liv
             continue
         swapped = [*whole[:at], whole[at + 1], whole[at], *whole[at + 2 :]]
         assert not is_good(swapped, owner_of(lived[0]), tmp_path), (first, second)
+
+
+def test_no_push_comes_before_one_that_it_had_seen(lived, whole, tmp_path):
+    kinds = [json.loads(line)["type"] for line in whole]
+    first = next(at for at, kind in enumerate(kinds) if kind in PROOFS)
+    proofs = [line for line, kind in zip(whole, kinds, strict=True) if kind in PROOFS]
+    blocks: list[list[bytes]] = []
+    for line, kind in zip(whole, kinds, strict=True):
+        if kind == "push":
+            blocks.append([line])
+        elif kind == "change":
+            blocks[-1].append(line)
+    assert is_good(
+        [*whole[:first], *proofs, *chain.from_iterable(blocks), whole[-1]], owner_of(lived[0]), tmp_path
+    )
+    refused = 0
+    for at in range(len(blocks) - 1):
+        swapped = [*blocks[:at], blocks[at + 1], blocks[at], *blocks[at + 2 :]]
+        refused += not is_good(
+            [*whole[:first], *proofs, *chain.from_iterable(swapped), whole[-1]], owner_of(lived[0]), tmp_path
+        )
+    assert refused == len(blocks) - 1 - lived_apart(whole)
+
+
+def lived_apart(lines: list[bytes]) -> int:
+    """How many pushes had not seen the one that is listed before them."""
+    signed: dict[tuple[str, int], Snapshot] = {}
+    for line in map(json.loads, lines):
+        if line["type"] in {"snapshot", "head"}:
+            payload = SignedRecord.decode(base64.b64decode(line["record"])).payload
+            if line["type"] == "head":
+                payload = SignedRecord.decode(HeadBody.decode(payload).snapshot).payload
+            snapshot = Snapshot.decode(payload)
+            signed[snapshot.device.hex(), snapshot.sequence] = snapshot
+    pushes = [(line["device"], line["sequence"]) for line in map(json.loads, lines) if line["type"] == "push"]
+    return sum(
+        one[0] != other[0] and not any((device.hex(), at) == one for device, at, _ in signed[other].changes)
+        for one, other in pairwise(pushes)
+    )
 
 
 def test_a_file_that_was_cut_off_is_refused_wherever_that_was(lived, whole, tmp_path):
