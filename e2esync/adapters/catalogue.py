@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS pack (
     ours INTEGER NOT NULL, stored_at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS blob (
     prefix BLOB NOT NULL, pack INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL,
-    epoch INTEGER NOT NULL, is_chunk INTEGER NOT NULL, PRIMARY KEY (prefix, pack, start)) WITHOUT ROWID;
+    epoch INTEGER NOT NULL, is_chunk INTEGER NOT NULL,
+    PRIMARY KEY (prefix, pack, start, length, epoch)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS blob_pack ON blob (pack, start);
 CREATE TABLE IF NOT EXISTS known (
     hash BLOB PRIMARY KEY, id BLOB NOT NULL, length INTEGER NOT NULL,
@@ -171,13 +172,17 @@ class Catalogue:
         return self._db.execute("SELECT 1 FROM loaded WHERE id = ?", (index,)).fetchone() is not None
 
     def load(self, index: bytes, groups: Iterable[Group], *, now: int) -> None:
-        """Take in the rows of an index that an accepted head lists."""
+        """Take in the rows of an index that an accepted head lists; all of them, where they contradict each other."""
         with transaction(self._db):
             for group in groups:
                 self._db.execute(
                     "INSERT OR IGNORE INTO pack VALUES (NULL, ?, 0, ?, 0, ?)", (group.pack, LISTED, now)
                 )
-                (num,) = self._db.execute("SELECT num FROM pack WHERE id = ?", (group.pack,)).fetchone()
+                num, ours = self._db.execute(
+                    "SELECT num, ours FROM pack WHERE id = ?", (group.pack,)
+                ).fetchone()
+                if not _is_news(ours):
+                    continue
                 epoch = self._epoch(group.epoch)
                 self._db.executemany(
                     "INSERT OR IGNORE INTO blob VALUES (?, ?, ?, ?, ?, ?)",
@@ -276,6 +281,11 @@ class Catalogue:
             assert num is not None
             self._epochs[name], self._names[num] = num, name
         return self._epochs[name]
+
+
+def _is_news(ours: int) -> bool:
+    """Return whether an index can tell anything of a pack: what we stored ourselves we know, and rely on (`holds`)."""
+    return not ours
 
 
 def _grouped(pack: bytes, rows: Iterable[sqlite3.Row | tuple], names: dict[int, bytes]) -> Iterator[Group]:  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""R10, H1, H5: a device with real keys that says what it never wrote, what others took back, or what nobody can read.
+"""R10, H1, H5, H10: a device with real keys that says what it never wrote, what others took back, or what nobody can read.
 
 It signs whatever it likes. What honest devices hold in the end is one tree, and nothing honest is lost from it.
 """
@@ -11,13 +11,14 @@ import pytest
 
 from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.engine import merge
+from e2esync.engine.fetch import read_head
 from e2esync.engine.history import events
 from e2esync.engine.join import find_vaults, look_at
 from e2esync.engine.members import open_membership
 from e2esync.engine.merge import BrokenTree
 from e2esync.engine.prune import prune
 from e2esync.engine.verify import verify
-from e2esync.errors import IntegrityError
+from e2esync.errors import Fork, IntegrityError, Rollback
 from e2esync.format.names import Kind
 from e2esync.merge.retention import Rules
 from e2esync.tree.lists import ListRoot
@@ -27,13 +28,22 @@ from e2esync.vault.trust import Trusted
 from e2esync.wiring.home import at
 from e2esync.wiring.localdevice import HomeDevice
 from moto_fixtures.hostile import HostileStore
-from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, row, trust_of
-from tests.attacks.arena_defences import DEFENCES, Patch, always
+from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, noch, row, trust_of
+from tests.attacks.arena_defences import DEFENCES, Patch, always, skipped
 from tests.attacks.forge_tree import Forger, changed, nodes_of, raw
 from tests.cli.conftest import no_settings, run
 from tests.engine.world import Dev, Keys
 
 __all__ = ["no_settings", "run"]  # fixtures of the command line
+
+
+def _absence_deletes(original):
+    """Joining that takes what the other side lacks for deleted there."""
+
+    def join_entries(one, seen_by_one, other, seen_by_other):
+        return original(one, seen_by_one, other, seen_by_one | seen_by_other if not other else seen_by_other)
+
+    return join_entries
 
 
 def _all_or_nothing(_original):
@@ -50,6 +60,8 @@ def _all_or_nothing(_original):
 DEFENCES.update(
     {
         "what was seen stays": (Patch("e2esync.engine.merge", "_goes_on", always(True)),),
+        "only what was seen goes": (Patch("e2esync.merge.join", "join_entries", _absence_deletes),),
+        "together": (Patch("e2esync.vault.trust", "check_together", skipped),),
         "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
     }
 )
@@ -268,3 +280,66 @@ def test_a_command_tells_what_it_did_and_whose_word_was_set_aside(run, monkeypat
     assert (tmp_path / "B" / "x").read_bytes() == CANARY
     (summary,) = [line for line in map(json.loads, done.out.splitlines()) if line.get("type") == "summary"]
     assert summary["downloaded_files"] == 1
+
+
+# --- H1, H10: what a device says that it has seen -------------------------------------------------
+
+
+def others_seen(arena: Arena, dev: Dev) -> tuple[int, bytes]:
+    """Sequence and hash of the newest snapshot of a device."""
+    head = read_head(dev.vault, dev.device.id)
+    return head.sequence, head.hash
+
+
+@row("H10", weaknesses=["only what was seen goes"])
+def test_who_has_seen_a_device_but_not_what_that_had_seen_takes_nothing_of_the_rest(arena: Arena):
+    """The tree has nothing but a file of its own; it claims the desk's word, which claims the laptop's."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([forger.file(b"alone", b"alone")], context={desk.device.id: others_seen(arena, desk)})
+    first = alike(laptop)
+    arena.edit(desk, "more", b"more")
+    desk.push()
+    shown = alike(desk, laptop, arena.newcomer())
+    for tree in (first, shown):
+        if not {b"plain", b"docs/deep/notes", b"alone"} <= tree.keys():
+            raise AttackSucceeded(f"what was never seen is gone: {sorted(tree)}")
+
+
+@row("H10", shows=["G6"], weaknesses=["contexts"])
+@pytest.mark.parametrize("claim", ["in advance", "another one", "of nobody"])
+def test_nobody_can_claim_to_have_seen_what_was_never_written(arena: Arena, claim):
+    """It would swallow what the desk writes later."""
+    laptop, desk = arena.pair()
+    arena.edit(desk, "more", b"more")
+    desk.push()
+    laptop.pull()
+    forger = Forger(arena.world.keys, arena.store)
+    sequence, digest = others_seen(arena, desk)
+    claims = {
+        "in advance": {desk.device.id: (sequence + 1, bytes(32))},
+        "another one": {desk.device.id: (sequence - 1, bytes(32))},
+        "of nobody": {desk.device.id: (sequence, digest), bytes(16): (1, bytes(32))},
+    }
+    forger.publish(nodes_of(laptop).items(), context=claims[claim])
+    arena.refuses(laptop, kinds=(Rollback, Fork))
+
+
+@row("H1", shows=["G6"], weaknesses=[("contexts", "together", "trust memory")])
+def test_two_words_of_one_sequence_are_found_out_and_nothing_is_lost(arena: Arena):
+    """Each of the honest has taken in one of the two, and publishes on top of it."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish(nodes_of(laptop).items())
+    alike(laptop, desk)
+    other = forger.twin()
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"for the laptop", b"one")])
+    laptop.pull()
+    other.publish([*nodes_of(desk).items(), other.file(b"for the desk", b"other")])
+    desk.pull()
+    for dev in (laptop, desk):
+        arena.edit(dev, f"by {dev.name}", CANARY)
+        dev.push()
+    with noch(laptop, desk):
+        det(laptop.pull, Fork)
+        det(desk.pull, Fork)
