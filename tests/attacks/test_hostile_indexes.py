@@ -1,4 +1,4 @@
-"""H2: what an index says is a claim. A device with real keys says there what is not so, of packs of others and of its own."""
+"""H2, H8, H9: what an index says is a claim. A device with real keys says there what is not so, of packs of others and of its own."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import pytest
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.engine.fetch import read_head, read_index
 from e2esync.engine.prune import prune
-from e2esync.errors import E2ESyncError
+from e2esync.errors import BadObject, DiskFull, E2ESyncError, StoreUnavailable
+from e2esync.format import names
 from e2esync.format.cbor import encode
 from e2esync.format.index import Group, Row
 from e2esync.merge.retention import DAY, Rules
-from e2esync.tree.keys import birthplace
+from e2esync.tree.keys import ROOT, Kind, birthplace, node_key
+from e2esync.tree.lists import ListRoot
 from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Page
 from e2esync.vault.cipher import BlobKind
-from tests.attacks.arena import CANARY, Arena, AttackSucceeded, row
+from tests.attacks.arena import CANARY, Arena, AttackSucceeded, bnd, row
 from tests.attacks.arena_defences import DEFENCES, Patch, always
-from tests.attacks.forge_tree import Forger, nodes_of
+from tests.attacks.forge_tree import Forger, item, nodes_of
 from tests.engine.world import Dev
 
 
@@ -30,6 +32,7 @@ def _one_place(original):
 DEFENCES.update(
     {
         "every place": (Patch("e2esync.adapters.catalogue:Catalogue", "find", _one_place),),
+        "marks are answered": (Patch("e2esync.engine.prune", "_waits_for", always([])),),
         "claims of our packs": (Patch("e2esync.adapters.catalogue", "_is_news", always(True)),),
     }
 )
@@ -128,3 +131,69 @@ def test_no_claim_makes_prune_delete_what_is_needed(arena: Arena):
         arena.world.clock.advance(days * DAY)
     assert prune(laptop.vault, rules).deleted
     reads(arena, laptop, desk)
+
+
+# --- H9: pruned and borrowed at the same time ---------------------------------------------------------
+
+
+@row("H9", weaknesses=["marks are answered"])
+def test_what_was_borrowed_while_the_mark_was_hidden_is_not_deleted(arena: Arena):
+    """The desk is shown no mark, refers to what it announces, and its head is held up until it was to go."""
+    laptop, desk = arena.pair()
+    old = Random(1).randbytes(600 << 10)
+    arena.edit(laptop, content=old)
+    laptop.push()
+    desk.pull()
+    arena.edit(laptop, content=b"newer")
+    arena.world.clock.advance(2 * DAY)
+    laptop.push()
+    arena.store.fork("desk")
+    rules = Rules(keep_days=0)
+    assert prune(laptop.vault, rules, grace=DAY).marked
+    laptop.push()
+    arena.edit(desk, "copy", old)
+    head = arena.head_of(desk)
+    arena.store.error(head, client="desk")
+    with pytest.raises(StoreUnavailable):
+        desk.push()
+    arena.world.clock.advance(DAY + 3600)
+    laptop.push()
+    prune(laptop.vault, rules, grace=DAY)
+    arena.store.honest()
+    desk.pull()  # puts the head that was held up
+    if reads(arena, desk, laptop)[b"copy"][1] != old:
+        raise AttackSucceeded("what was borrowed is gone")
+
+
+# --- H8: without end ------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("H8")
+@pytest.mark.shows("G17")
+def test_more_devices_than_there_can_be_are_not_even_read(arena: Arena):
+    laptop, _ = arena.pair()
+    vault = arena.world.keys.vault_id
+    arena.store.lie_in_list(show={names.head(vault, n.to_bytes(16, "big")): 5000 for n in range(10_000)})
+    with bnd(arena.store, requests=3):
+        arena.refuses(laptop, kinds=(BadObject,), recovers=False)
+
+
+@pytest.mark.row("H8")
+@pytest.mark.shows("G17")
+def test_a_small_tree_that_unfolds_to_terabytes_is_refused_before_any_of_it_is_fetched(arena: Arena):
+    """Every sum is as it should be: one chunk of a MiB, named 300 times, by a page that is named 300 times, …"""
+    laptop, _ = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    content = forger.text(bytes(1 << 20))
+    assert not isinstance(content.chunks, ListRoot)
+    page, count, size = forger.list_page(0, [content.chunks[0]] * 300), 300, 300 << 20
+    for level in (1, 2):
+        page = forger.list_page(level, [(page, count, size)] * 300)
+        count, size = count * 300, size * 300
+    big = content._replace(size=size, chunks=ListRoot(page, 2, count))
+    node = item(node_key(ROOT, b"big", Kind.FILE), [forger.entry(big, 0o644)])
+    forger.publish([*nodes_of(laptop).items(), node])
+    with bnd(arena.store, requests=40, size=6 << 20):
+        arena.refuses(laptop, kinds=(DiskFull,), recovers=False)
+    forger.publish(nodes_of(laptop).items() - {node})
+    arena.pulls(laptop)
