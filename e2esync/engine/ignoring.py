@@ -28,7 +28,7 @@ from e2esync.merge.join import NO_ENTRIES
 from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.values import Content, FileContent
 
-ANEW = b"moved"  # noted in place of the digest of rules: the next scan asks about everything
+ANEW = b"anew"  # noted in place of the digest of rules: the next scan asks about everything
 
 
 def untrack(vault: SyncedFolder, found: Scan) -> list[bytes]:

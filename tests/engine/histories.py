@@ -55,6 +55,7 @@ class History:
         self.random, self.kinds, self.saved = Random(seed), kinds, Saved()
         self.world, self.times = World(home, store), Times()
         self.devices = list(self.world.in_order("ABCD"[: number or self.random.randint(2, 4)]).values())
+        self.written: set[bytes] = set()  # contents beside those that have a number
         self.published: set[int] = set()  # contents that stood on a disk when it was pushed
         self.trace: list[str] = []
         self.left = 0  # things that were in the way, and left for the next round
@@ -144,7 +145,7 @@ class History:
 
     def _is_whole(self, dev: Dev) -> bool:
         """Return whether all that stands there was written by somebody."""
-        written = set(map(content_of, self.saved.all))
+        written = self.written.union(map(content_of, self.saved.all))
         return all(thing[1] in written for thing in dev.tree().values() if thing[0] == "file")
 
     def end(self) -> Counter[str]:
@@ -176,14 +177,18 @@ class History:
         for number in range(1, 2 * len(self.devices) + 4):
             puts, self.left = 0, 0
             for dev in self.devices:
-                try:
-                    puts += dev.count(partial(self._finish, dev)).requests["PUT"]
-                except StateBehind:
-                    dev.renew()
-                    puts += 1
+                puts += self.said_by(dev)
             if not puts and not self.left:
                 return number
         return number
+
+    def said_by(self, dev: Dev) -> int:
+        """Let one sync; return how many objects it put, or 1 if it goes on as a new device."""
+        try:
+            return dev.count(partial(self._finish, dev)).requests["PUT"]
+        except StateBehind:
+            dev.renew()
+            return 1
 
     def _finish(self, dev: Dev) -> None:
         self.trace.append(f"{dev.name} sync")

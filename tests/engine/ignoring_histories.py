@@ -9,7 +9,6 @@ for ever, and nothing else is.
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 from e2esync.engine import listing
@@ -53,7 +52,9 @@ class IgnoringHistory(History):
         rules = self.random.sample(RULES, self.random.randint(1, 2))
         if path.exists():
             self.saved.replaced.add(number_of(path.read_bytes()))
-        path.write_text("\n".join([f"# {number}", *rules]))
+        content = "\n".join([f"# {number}", *rules]).encode()
+        self.written.add(content)
+        path.write_bytes(content)
         self.trace.append(f"{dev.name} rules {path.relative_to(dev.root)} {number}: {rules}")
 
     def _move_rules(self, dev: Dev, new: Path) -> None:
@@ -81,7 +82,7 @@ class IgnoringHistory(History):
         for number in range(1, 2 * len(self.devices) + 8):
             is_busy = False
             for dev in self.devices:
-                is_busy |= dev.count(partial(self._finish, dev)).requests["PUT"] != 0
+                is_busy |= self.said_by(dev) != 0
                 is_busy |= dev.vault.state.count_due() != 0 and not _kept_out(dev)
             quiet = 0 if is_busy else quiet + 1
             if quiet == 2:

@@ -3,12 +3,13 @@
 python -m tests.long.histories [--histories N] [--first SEED] [--length N] [--crash-before-rows P]
     [--crash-after-apply P] [--lose-rows P]                        on the pure core
 python -m tests.long.histories --engine [--histories N] [--first SEED] [--length N] [--killed P]
-    [--disturbed P] [--restored P] [--power P]                     of the engine with real folders
+    [--disturbed P] [--restored P] [--power P] [--rules]           of the engine with real folders
 python -m tests.long.histories --forging [--histories N] [--first SEED] [--length N] [--without RULE]
                                                                    with a device that forges within the rules
 
 Nothing of "never" may come; the exit code is 1 if it does. The others are counted: where moves race with
 edits and deletions, an older version can stay beside the newer, and what was deleted can come back.
+`--rules`: with ignore rules that come and go; one that fails can be lived again by its seed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.engine import histories as engine
+from tests.engine.ignoring_histories import IgnoringHistory
+from tests.engine.seeded import seeded
 from tests.merge import forging
 from tests.merge.court import ALL, RULES, without
 from tests.merge.histories import Kinds, live
@@ -43,7 +46,8 @@ def main() -> int:
     elif asked.engine:
         chances = {"killed": asked.killed, "disturbed": asked.disturbed}
         chances |= {"restored": asked.restored, "power": asked.power}
-        work = partial(_through_the_engine, kinds=engine.Kinds(asked.length, **chances))
+        engine_work = _with_rules if asked.rules else _through_the_engine
+        work = partial(engine_work, kinds=engine.Kinds(asked.length, **chances))
     else:
         crashes = asked.crash_before_rows, asked.crash_after_apply, asked.lose_rows
         work = partial(live, kinds=Kinds(asked.length, *crashes))
@@ -68,9 +72,17 @@ def main() -> int:
 
 
 def _through_the_engine(seed: int, kinds: engine.Kinds) -> Counter[str]:
-    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with TemporaryDirectory(dir=place) as home:
+    with _home() as home:
         return engine.History(Path(home), seed, kinds).live()
+
+
+def _with_rules(seed: int, kinds: engine.Kinds) -> Counter[str]:
+    with _home() as home, seeded(seed):
+        return IgnoringHistory(Path(home), seed, kinds).live()
+
+
+def _home() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 
 
 def _arguments() -> argparse.Namespace:
@@ -84,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--forging", action="store_true", help="with a device that forges")
     parser.add_argument("--without", choices=RULES, help="a rule that does not hold")
     parser.add_argument("--engine", action="store_true", help="the engine, with real folders")
+    parser.add_argument("--rules", action="store_true", help="users write ignore rules, too")
     parser.add_argument("--killed", type=float, default=0.0, help="chance that a command is killed")
     parser.add_argument("--disturbed", type=float, default=0.0, help="chance that the user works meanwhile")
     parser.add_argument("--restored", type=float, default=0.0, help="chance that a state is lost or put back")
