@@ -65,6 +65,7 @@ def decode_index(body: bytes) -> Iterator[Group]:
         NewerFormat: It has another version.
     """
     value = decode_exact(body)
+    del body  # as large as the value
     if type(value) is not list or not value or value[0] != VERSION or type(value[0]) is not int:
         raise NewerFormat("the vault uses a newer format")
     try:

@@ -36,12 +36,18 @@ def open_index(
     """
     if object_hash(content) != index_id:
         raise BadObject("an index is not the one that is named")
-    framed = EpochFramed.decode(content)
-    sealer = Sealer(key_of(framed.record), Purpose.INDEX_SEAL)
-    padded = sealer.unseal(framed.sealed, context=vault_id + framed.record)
+    groups = decode_index(_opened(content, vault_id, key_of))
+    del content  # an index has up to 64 MiB: its other forms are not held while it is read
     known: set[bytes] = set()
-    for group in decode_index(unpad(padded, overhead=_OVERHEAD, least=LEAST)):
+    for group in groups:
         if group.epoch not in known:
             key_of(group.epoch)  # an epoch's name is the hash of the record that opened it
             known.add(group.epoch)
         yield group
+
+
+def _opened(content: bytes, vault_id: bytes, key_of: Callable[[bytes], EpochKey]) -> bytes:
+    framed = EpochFramed.decode(content)
+    sealer = Sealer(key_of(framed.record), Purpose.INDEX_SEAL)
+    padded = sealer.unseal(framed.sealed, context=vault_id + framed.record)
+    return unpad(padded, overhead=_OVERHEAD, least=LEAST)

@@ -224,6 +224,69 @@ MUTATIONS = {
     "fetch: values beyond what their head has seen count": Mutation(
         "engine/check.py", "if any(sequence > covered.get(device, 0)", "if any(False and sequence > covered.get(device, 0)", "tests/attacks/test_broken_trees.py"
     ),
+    "prune: what went is borrowed once its mark is gone": Mutation(
+        "engine/letgo.py", "vault.catalogue.forget_known(marks.gone)", "pass", "tests/engine/test_prune.py"
+    ),
+    "prune: what is about to go is borrowed": Mutation(
+        "engine/letgo.py",
+        "vault.catalogue.do_not_borrow(marks.packs)",
+        "vault.catalogue.do_not_borrow(())",
+        "tests/engine/test_prune_marks.py",
+    ),
+    "prune: a slow push does not look again": Mutation(
+        "engine/letgo.py", "> MOST_PAUSE:", "> 10**9:", "tests/engine/test_prune.py"
+    ),
+    "prune: who was away does not look": Mutation(
+        "engine/letgo.py", "if is_slow or was_away(vault):", "if is_slow:", "tests/engine/test_prune.py"
+    ),
+    "prune: without grace": Mutation(
+        "engine/prune.py", "self._age >= self._grace and", "", "tests/engine/test_prune.py"
+    ),
+    "prune: waits for nobody": Mutation(
+        "engine/prune.py", "self._age >= self._grace and not self._waits", "self._age >= self._grace", "tests/engine/test_prune.py"
+    ),
+    "prune: what came into use meanwhile goes": Mutation(
+        "engine/prune.py",
+        "return rows.is_unneeded(pack) or rows.is_replaced(pack) or pack in self._unlisted",
+        "return True",
+        "tests/engine/test_prune.py",
+    ),
+    "prune: a pack without index goes at once": Mutation(
+        "engine/prune.py", "if now - since >= UNLISTED]", "]", "tests/engine/test_prune_packs.py"
+    ),
+    "prune: a pack without index goes although something needed is nowhere": Mutation(
+        "engine/prune.py", "if found and self._rows.is_all_placed() else []", "", "tests/engine/test_prune_packs.py"
+    ),
+    "prune: a pack goes that an older index named for something needed": Mutation(
+        "adapters/reach.py", " OR {_NEEDED}))", "))", "tests/engine/test_prune_packs.py"
+    ),
+    "prune: a pack goes that this device is about to list": Mutation(
+        "adapters/reach.py", "state IN ({SENDING}, {STORED}, {MOVING})", "state IN ({MOVING})", "tests/engine/test_prune_packs.py"
+    ),
+    "repack: each of two packs stands for the other": Mutation(
+        "adapters/reach.py", " AND other.id NOT IN temp.leaving)", ")", "tests/engine/test_prune_packs.py"
+    ),
+    "repack: a copy that is not there stands for its pack": Mutation(
+        "adapters/reach.py",
+        '" CROSS JOIN temp.stored USING (id) WHERE copy.prefix',
+        '" WHERE copy.prefix',
+        "tests/engine/test_prune_packs.py",
+    ),
+    "repack: what others name goes too": Mutation(
+        "adapters/reach.py",
+        "SELECT live.ours AND NOT others AND {_REPLACED}",
+        "SELECT live.ours AND {_REPLACED}",
+        "tests/engine/test_prune_packs.py",
+    ),
+    "repack: what was needed is left behind": Mutation(
+        "engine/repack.py",
+        "[row for row in group.rows if rows.has_to_move(row.prefix, row.length, group.pack)]",
+        "group.rows[:0]",
+        "tests/engine/test_prune_packs.py",
+    ),
+    "fold: what is about to go is taken along": Mutation(
+        "engine/fold.py", "if not vault.catalogue.is_marked(pack)}", "}", "tests/engine/test_prune_packs.py"
+    ),
 }  # fmt: skip
 
 
