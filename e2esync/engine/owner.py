@@ -8,6 +8,7 @@ from e2esync.adapters.state import FolderState
 from e2esync.engine import ownhead
 from e2esync.engine.fetch import TRUSTED
 from e2esync.engine.joined import load_context, save_context
+from e2esync.engine.ownmark import MARK
 from e2esync.engine.vault import SyncedFolder
 from e2esync.vault.trust import NOTHING, Trusted, TrustedHead
 
@@ -53,7 +54,7 @@ def become(vault: SyncedFolder, old: bytes, new: bytes) -> None:
         trusted = load_trusted(state)
         heads = {**trusted.heads, old: TrustedHead(own.sequence, own.hash, own.revision, members=None)}
         state.set(TRUSTED, Trusted(MappingProxyType(heads), trusted.tip).encode())
-    for key in (ownhead.KEY, ownhead.HEAD, ownhead.PENDING):
+    for key in (ownhead.KEY, ownhead.HEAD, ownhead.PENDING, MARK):
         state.set(key, None)
     state.set(_OWNER, new)
     state.set(_RENEWED, b"")

@@ -13,7 +13,7 @@ from e2esync.format import names
 from e2esync.format.cbor import decode_exact, encode
 from e2esync.vault.prunemark import make_prune_mark
 
-_MARK = "own mark"
+MARK = "own mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class OwnMark:
 
 def own_mark(vault: SyncedFolder, listed: Listed, *, put: bool) -> OwnMark:
     """Return our mark; `put`: put again if the store shows another or none."""
-    kept = vault.state.get(_MARK)
+    kept = vault.state.get(MARK)
     info = listed.marks.get(vault.device.id)
     if kept is None:
         return OwnMark()
@@ -57,4 +57,4 @@ def put_mark(vault: SyncedFolder, packs: Iterable[bytes], gone: Iterable[bytes],
 
 def _keep(vault: SyncedFolder, content: bytes | None, etag: str) -> None:
     with vault.state.transaction():
-        vault.state.set(_MARK, None if content is None else encode([content, etag]))
+        vault.state.set(MARK, None if content is None else encode([content, etag]))

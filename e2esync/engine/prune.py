@@ -21,9 +21,9 @@ from e2esync.adapters.catalogue import GONE
 from e2esync.adapters.reach import Partly, ReachRows
 from e2esync.engine.fetch import accept_heads, check_contexts, fetch, own_heads, read_heads, read_index
 from e2esync.engine.marks import HEEDED, Marks, read_marks
-from e2esync.engine.own import list_heads, see_own_head
+from e2esync.engine.own import Listed, list_heads, see_own_head
 from e2esync.engine.ownmark import own_mark, put_mark
-from e2esync.engine.publish import put_pending_head
+from e2esync.engine.push import begin
 from e2esync.engine.reach import note_needed
 from e2esync.engine.repack import can_publish, repack
 from e2esync.engine.vault import SyncedFolder
@@ -66,20 +66,21 @@ def prune(vault: SyncedFolder, rules: Rules, *, grace: int = GRACE, dry_run: boo
 
     Raises:
         IntegrityError: A head, or what it leads to, does not verify or is not there; nothing was deleted.
+        StateBehind: The local state was restored, copied or lost: `engine.renew`.
         StoreUnavailable, StoreRefused, NoAccess: The store; the next run goes on.
     """
-    put_pending_head(vault)
-    run = _Run(vault, rules, grace=grace, dry_run=dry_run)
+    run = _Run(vault, begin(vault), rules, grace=grace, dry_run=dry_run)
     report = PruneReport()
-    if run.repacks(report) and not dry_run:
-        run = _Run(vault, rules, grace=grace, dry_run=dry_run)
+    if run.repacks(report):
+        run = _Run(vault, see_own_head(vault), rules, grace=grace, dry_run=dry_run)
     return run.finish(report)
 
 
 class _Run:
-    def __init__(self, vault: SyncedFolder, rules: Rules, *, grace: int, dry_run: bool) -> None:
-        self._vault, self._grace, self._dry_run = vault, grace, dry_run
-        self._listed = listed = see_own_head(vault)
+    def __init__(
+        self, vault: SyncedFolder, listed: Listed, rules: Rules, *, grace: int, dry_run: bool
+    ) -> None:
+        self._vault, self._listed, self._grace, self._dry_run = vault, listed, grace, dry_run
         fetch(vault, listed)
         others = read_heads(vault, listed)
         accept_heads(vault, others)

@@ -21,6 +21,7 @@ from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import Kind, birthplace, kind_of
 from e2esync.tree.pages import Root
 from e2esync.tree.values import FileContent
+from e2esync.vault.device import create_device
 from tests.engine import mortal
 from tests.engine.mortal import Death
 from tests.engine.test_prune_marks import head_of, packs_of
@@ -429,6 +430,35 @@ def test_a_third_device_goes_on_where_the_first_is_lost(world, grown):
     c.push()
     assert prune_fully(world, c, [b])[1].deleted == OLD
     settled(world, b, c)
+
+
+def test_a_device_that_goes_on_as_a_new_one_has_no_mark_yet(world, grown):
+    a, b, _ = grown
+    run(a)
+    a.push()
+    a.renew()
+    a.push()
+    report = run(a, Rules())
+    assert report == PruneReport()
+    b.push()  # every mark there is is of the device under whose name it stands
+    assert prune_fully(world, a, [b])[1].deleted >= OLD
+    settled(world, a, b)
+
+
+def test_a_head_that_an_earlier_device_of_this_state_left_is_not_put_under_the_name_of_the_new_one(
+    world, grown
+):
+    a, b, _ = grown
+    write(a.root / "copy", b"written")
+    assert not mortal.run(a, "push", _DyingAtHead())
+    a.device = create_device(a.keys.identity)
+    a.restart()
+    run(a)
+    b.pull()
+    a.push()
+    b.pull()
+    assert (b.root / "copy").read_bytes() == b"written"
+    settled(world, a, b)
 
 
 def test_everything_of_the_last_days_is_kept_and_how_it_was_when_they_began(world, grown):
