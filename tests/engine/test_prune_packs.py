@@ -13,6 +13,7 @@ from e2esync.engine.reach import note_needed
 from e2esync.engine.verify import verify
 from e2esync.format import names
 from e2esync.format.cbor import decode
+from e2esync.format.index import Row
 from e2esync.merge.retention import Rules
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import Kind
@@ -271,6 +272,23 @@ def test_what_another_device_says_of_a_pack_keeps_it(world, partly):
     rows.add(chunk.prefix)
     assert rows.is_replaced(old)
     rows.add_live(next(group for group in groups if group.pack == old), ours=False)
+    assert not rows.is_replaced(old)
+
+
+def test_what_anybody_has_ever_said_to_be_in_a_pack_keeps_it_if_it_is_needed(world, partly):
+    a, _, _ = partly
+    (old,) = pack_with(a, world, "kept")
+    foreign = random.Random(2).randbytes(32)
+    group = next(iter(a.vault.catalogue.groups([old])))
+    said = group._replace(rows=(Row(foreign[:16], 1 << 22, 100),))
+    a.vault.catalogue.load(bytes(32), [said], now=0)  # an index that no head lists any more
+    rows = a.vault.catalogue.reach()
+    rows.add_live(group, ours=True)
+    rows.add_stored([(old, 1 << 22)])
+    rows.add(group.rows[0].prefix)
+    assert [one.id for one in rows.partly()] == [old]
+    rows.add(foreign)
+    assert list(rows.partly()) == []
     assert not rows.is_replaced(old)
 
 

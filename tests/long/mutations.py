@@ -278,6 +278,9 @@ MUTATIONS = {
         "SELECT live.ours AND {_REPLACED}",
         "tests/engine/test_prune_packs.py",
     ),
+    "repack: what somebody once said to be in a pack does not keep it": Mutation(
+        "adapters/reach.py", "if not has_foreign:", "if True:", "tests/engine/test_prune_packs.py"
+    ),
     "repack: what was needed is left behind": Mutation(
         "engine/repack.py",
         "[row for row in group.rows if rows.has_to_move(row.prefix, row.length, group.pack)]",
