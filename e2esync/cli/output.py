@@ -58,13 +58,16 @@ def counted(count: int, thing: str, things: str | None = None) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {things or thing + 's'}"
 
 
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
 def time_text(seconds: float | None) -> str | None:
-    """Return a time in RFC 3339, UTC."""
+    """Return a time in RFC 3339, UTC; what a clock says before 1970 or after 9999, as its nearest."""
     if seconds is None:
         return None
     from datetime import UTC, datetime
 
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(min(max(seconds, 0), LAST_SECOND), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Output:

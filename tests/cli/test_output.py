@@ -70,6 +70,7 @@ def test_sizes_and_times_and_numbers_for_people():
         "0 bytes", "1023 bytes", "1.0 KiB", "5.0 GiB", "3.0 TiB",
     ]  # fmt: skip
     assert (time_text(0), time_text(None)) == ("1970-01-01T00:00:00Z", None)
+    assert (time_text(1 << 62), time_text(-(1 << 62))) == ("9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z")
     assert (counted(1, "file"), counted(0, "file")) == ("1 file", "0 files")
     assert columns([("a", "b"), ("ccc", "d")]) == ["a    b", "ccc  d"]
     assert columns([]) == []

@@ -64,7 +64,7 @@ MUTATIONS = {
         "tests/merge",
     ),
     "view: a copy is named by who merges": Mutation(
-        "merge/naming.py", "content.device_name)[:MOST_OF_DEVICE]", '"this device")[:MOST_OF_DEVICE]', "tests/merge"
+        "merge/naming.py", "_by(content.device_name, content.saved)", '_by("this device", content.saved)', "tests/merge"
     ),
     "view: a copy takes a real name": Mutation(
         "merge/arrange.py", "return name in seen or is_real(name)", "return False", "tests/merge"
@@ -202,8 +202,8 @@ MUTATIONS = {
     ),
     "plan: what stands here is not told by its content": Mutation(
         "engine/plan.py",
-        "if row.hash in of_value and row.hash not in having:",
-        "if False:",
+        "if row.hash in places and (row.hash not in having",
+        "if row.hash is None and (row.hash not in having",
         "tests/engine/test_cases.py tests/engine/test_histories.py",
     ),
     "arrange: an exchange forgets one row": Mutation(
