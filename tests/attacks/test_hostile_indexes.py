@@ -9,7 +9,8 @@ import pytest
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.engine.fetch import read_head, read_index
 from e2esync.engine.prune import prune
-from e2esync.errors import BadObject, DiskFull, E2ESyncError, StoreUnavailable
+from e2esync.engine.verify import verify
+from e2esync.errors import BadObject, DiskFull, E2ESyncError, MissingObject, StoreUnavailable
 from e2esync.format import names
 from e2esync.format.cbor import encode
 from e2esync.format.index import Group, Row
@@ -19,7 +20,7 @@ from e2esync.tree.lists import ListRoot
 from e2esync.tree.pagecodec import page_value
 from e2esync.tree.pages import Page
 from e2esync.vault.cipher import BlobKind
-from tests.attacks.arena import CANARY, Arena, AttackSucceeded, bnd, row
+from tests.attacks.arena import CANARY, Arena, AttackSucceeded, bnd, det, row
 from tests.attacks.arena_defences import DEFENCES, Patch, always
 from tests.attacks.forge_tree import Forger, item, nodes_of
 from tests.engine.world import Dev
@@ -32,6 +33,7 @@ def _one_place(original):
 DEFENCES.update(
     {
         "every place": (Patch("e2esync.adapters.catalogue:Catalogue", "find", _one_place),),
+        "live indexes": (Patch("e2esync.engine.verify:_Verifier", "_is_live", always(True)),),
         "marks are answered": (Patch("e2esync.engine.prune", "_waits_for", always([])),),
         "claims of our packs": (Patch("e2esync.adapters.catalogue", "_is_news", always(True)),),
     }
@@ -197,3 +199,20 @@ def test_a_small_tree_that_unfolds_to_terabytes_is_refused_before_any_of_it_is_f
         arena.refuses(laptop, kinds=(DiskFull,), recovers=False)
     forger.publish(nodes_of(laptop).items() - {node})
     arena.pulls(laptop)
+
+
+@row("H2", weaknesses=["live indexes"])
+def test_what_only_an_index_that_was_dropped_names_is_not_said_to_be_there(arena: Arena):
+    """The laptop refers to a chunk of the forger's, who then names its pack no more: here its row is known still."""
+    laptop, _ = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    content = Random(2).randbytes(600 << 10)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"first", content)])
+    laptop.pull()
+    arena.edit(laptop, "copy", content)
+    laptop.push()
+    verify(laptop.vault, laptop.keys.identity, deep=True)
+    forger._indexes = ()
+    forger.publish(nodes_of(laptop).items())
+    laptop.pull()
+    det(lambda: verify(laptop.vault, laptop.keys.identity, deep=False), MissingObject)
