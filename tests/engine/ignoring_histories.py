@@ -77,21 +77,25 @@ class IgnoringHistory(History):
         assert summary.failed == [], f"{dev.name}: {summary}"
 
     def settle(self) -> int:
-        """Let all sync until nobody has anything to say, or in the way, twice: rules that come are obeyed by the next scan."""
+        """Let all sync until nobody has anything to say, or in the way, three times.
+
+        Rules that come are obeyed by the next scan; and what stood beside a thing that is ignored by them
+        has a name of its own only in the one after that.
+        """
         quiet = 0
-        for number in range(1, 2 * len(self.devices) + 8):
+        for number in range(1, 2 * len(self.devices) + 9):
             is_busy = False
             for dev in self.devices:
                 is_busy |= self.said_by(dev) != 0
                 is_busy |= dev.vault.state.count_due() != 0 and not _kept_out(dev)
             quiet = 0 if is_busy else quiet + 1
-            if quiet == 2:
+            if quiet == 3:
                 return number
         return number
 
     def end(self) -> Counter[str]:
         found: Counter[str] = Counter()
-        found["slow"] = self.settle() > 6
+        found["slow"] = self.settle() > 7
         kept_out = [_kept_out(dev) for dev in self.devices]
         but = set[bytes]().union(*kept_out)
         followed = [_followed(dev, but) for dev in self.devices]
