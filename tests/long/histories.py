@@ -4,7 +4,7 @@ python -m tests.long.histories [--histories N] [--first SEED] [--length N] [--cr
     [--crash-after-apply P] [--lose-rows P]                        on the pure core
 python -m tests.long.histories --engine [--histories N] [--first SEED] [--length N] [--killed P]
     [--disturbed P] [--restored P] [--power P] [--rules]           of the engine with real folders
-python -m tests.long.histories --forging [--histories N] [--first SEED] [--length N] [--without RULE]
+python -m tests.long.histories --forging [--engine] [--histories N] [--first SEED] [--length N] [--without RULE]
                                                                    with a device that forges within the rules
 
 Nothing of "never" may come; the exit code is 1 if it does. The others are counted: where moves race with
@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.engine import forging as forging_engine
 from tests.engine import histories as engine
 from tests.engine.ignoring_histories import IgnoringHistory
 from tests.engine.seeded import seeded
@@ -39,7 +40,10 @@ def main() -> int:
     never: list[str] = sorted(engine.NEVER)
     counted: tuple[str, ...] = engine.COUNTED
     work: Callable[[int], Counter[str]]
-    if asked.forging:
+    if asked.forging and asked.engine:
+        never, counted = sorted(forging_engine.NEVER), forging_engine.COUNTED
+        work = partial(_through_the_engine, kinds=engine.Kinds(asked.length), sort=forging_engine.History)
+    elif asked.forging:
         never, counted = sorted(forging.NEVER), forging.COUNTED
         rules = without(asked.without) if asked.without else ALL
         work = partial(forging.live, rules=rules, length=asked.length)
@@ -71,9 +75,11 @@ def main() -> int:
     return int(bool(wrong))
 
 
-def _through_the_engine(seed: int, kinds: engine.Kinds) -> Counter[str]:
+def _through_the_engine(
+    seed: int, kinds: engine.Kinds, sort: type[engine.History] = engine.History
+) -> Counter[str]:
     with _home() as home:
-        return engine.History(Path(home), seed, kinds).live()
+        return sort(Path(home), seed, kinds).live()
 
 
 def _with_rules(seed: int, kinds: engine.Kinds) -> Counter[str]:

@@ -31,6 +31,10 @@ class Rules:
     proof: bool = True  # a context names only what was signed
     closure: bool = True  # and with it all that this had seen
     dots: bool = True  # every dot and `past` of a tree lies in its context
+    joined: bool = True  # what a head names is joined with it, and not taken for joined as it is named
+    compared: bool = (
+        True  # a tree whose context covers all that is here is joined like any other, not taken over
+    )
     one_verdict: bool = True  # of what this device holds already, too
     set_aside: bool = True  # what fails is left out, and the newest before it stands in
     forks: bool = True  # a head that names the other of two snapshots of one sequence is joined

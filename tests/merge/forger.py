@@ -48,7 +48,7 @@ class Draft:
     """A snapshot that is being made."""
 
     random: Random
-    court: Court
+    old: list[Mapping[bytes, Entries]]  # trees that it can read
     tree: Tree
     seen: Vector  # its context, itself included
     writer: Writer
@@ -89,12 +89,15 @@ class Draft:
         return Dot(self.random.randint(1, self.seen[device]), device, self.random.choice([1, 2, 3, 77]))
 
     def older(self) -> Mapping[bytes, Entries]:
-        """Return a tree that anybody has signed."""
-        trees = [each.tree for each in self.court.signed.values()]
-        return self.random.choice(trees) if trees else {}
+        """Return a tree that somebody has published."""
+        return self.random.choice(self.old) if self.old else {}
+
+    def number(self, key: bytes) -> bytes:
+        """Return the number of a directory."""
+        return tag(key)
 
     def parent(self) -> bytes:
-        numbers = [tag(key) for key in sorted(self.tree) if kind_of(key) is Kind.DIRECTORY]
+        numbers = [self.number(key) for key in sorted(self.tree) if kind_of(key) is Kind.DIRECTORY]
         return self.random.choice([ROOT, NOWHERE, tag(ORPHANS), *numbers, *numbers])
 
     def name(self) -> bytes:
@@ -377,30 +380,38 @@ class Forger:
     def _draft(self, branch: int, heads: Mapping[bytes, Signed]) -> Signed:
         before = self.branches[branch]
         sequence = before.sequence + 1 if before is not None else 1
-        tree, points = self._begin(before, heads)
+        old = [
+            each for head in (*heads.values(), *self.branches) if head is not None for each in head.chain()
+        ]
+        tree, points = self._begin(before, heads, old)
         seen = sequences(points) | {self.id: sequence}
         self.told += 10
         draft = Draft(
-            self.random, self.court, dict(tree), seen, Writer(self.id, sequence), MADE_UP + self.told
+            self.random,
+            [each.tree for each in old],
+            dict(tree),
+            seen,
+            Writer(self.id, sequence),
+            MADE_UP + self.told,
         )
         for _ in range(self.random.randint(1, 4)):
             self.random.choice(MOVES)(draft)
         if self.court.rules.dots and self.court.rules.one_verdict and self.random.random() < 0.9:
-            _tidy(draft)
+            tidy(draft)
         digest = b"%b %d %d %d" % (self.id, sequence, branch, self.told)
         return Signed(self.id, sequence, digest, points, draft.tree, before)
 
     def _begin(
-        self, before: Signed | None, heads: Mapping[bytes, Signed]
+        self, before: Signed | None, heads: Mapping[bytes, Signed], published: list[Signed]
     ) -> tuple[Mapping[bytes, Entries], Seen]:
         """Return the tree and the context from which it goes out."""
         others = [head for head in heads.values() if head.device != self.id]
         known = [*others, *([before] if before is not None else [])]
         truth = reduce(join, (each.state for each in known), EMPTY)
         points = _taken_together(known, self.id)
-        if not self.court.signed:
+        if not published:
             return truth.tree, points
-        old = self.random.choice(list(self.court.signed.values()))
+        old = self.random.choice(published)
         stale = _taken_together([old], self.id)
         begin = self.habit if self.random.random() < 0.5 else self.random.choice(BEGINNINGS)
         return {
@@ -426,7 +437,7 @@ def _taken_together(known: Iterable[Signed], but: bytes) -> dict[bytes, tuple[in
     return points
 
 
-def _tidy(draft: Draft) -> None:
+def tidy(draft: Draft) -> None:
     """Leave out what the context does not cover: it would only be refused."""
     for key, entries in list(draft.tree.items()):
         kept = frozenset(

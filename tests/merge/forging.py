@@ -8,17 +8,21 @@ What is demanded of a history, however the device forges:
 - **diverged**: never do honest devices show different things once all have synced. Nobody is split off: **stopped** is an
   honest device that joins nothing any more, **refused** an honest head that another honest device does not join.
 - **lost**: a content that an honest device wrote stands in the tree at the end, under its dot, unless an honest device
-  took it away, or the forger had *truly seen* it: a snapshot that it signed, and that counts, names in its context one that
-  covers the dot, and all that this had seen. What it only claims to have seen counts as unseen here.
+  took it away, or the forger took it from what it had *truly seen*: by a snapshot that counts, joined with what that names
+  and what it had signed before. What it only claims to have seen, as it was never signed or is named without all that
+  this had seen, counts as unseen here; and what it only spoils under an honest dot, as not taken.
 - **unrecorded**: what an honest device published is in the history that honest devices keep, with references that lead to it.
-- **unreadable**: what stood on the disk of an honest device when it wrote it, and stands in the tree under its dot, can be read: by its form there, or by
-  that in the snapshot of its dot's own device.
+- **unreadable**: what stood on the disk of an honest device when it wrote it, and stands in the tree under its dot, can
+  be read: by its form there, or by that in the snapshot of its dot's own device.
+- **two verdicts**: never does a snapshot count for one honest device and not for another.
 - **believed**: nothing is told as written by an honest device that it did not write: it is named for what its own snapshot
   holds, and for nothing else.
 - **not quiet**: when nothing happens any more, nobody writes: neither the scan of an honest device nor a heartbeat.
 
 Counted is what a forger can do to those it writes for: contents made up that stand in the tree (**made up**), those of them
-that stand under the dot of an honest device (**passed off**), and what it took away and is in history (**taken away**).
+that stand under the dot of an honest device (**passed off**), what it took away and is in history (**taken away**), and of
+that what it first took into an entry of its own, and then said something else under the same dot, or in another branch
+(**contradicted**).
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ NEVER = (
     "unreadable",
     "unrecorded",
 )
-COUNTED = ("forged", "set aside", "forked", "made up", "passed off", "taken away", "taken by a fork")
+COUNTED = ("forged", "set aside", "forked", "made up", "passed off", "taken away", "contradicted")
 
 
 class Value(NamedTuple):
@@ -152,14 +156,16 @@ class Honest(Device):
     # joining
 
     def fetch(self, heads: list[Signed]) -> None:
-        """Join the newest snapshot that counts of every other device."""
+        """Join the newest snapshot that counts of every other device, with all that it names."""
         if self.stopped:
             return
         heads = [head for head in heads if head.device != self.id]
         chosen = [found for head in heads if (found := self._counting(head, heads)) is not None]
         self.stopped = not self.court.rules.set_aside and len(chosen) < len(heads)
-        for head in [] if self.stopped else chosen:
-            if self.points.get(head.device, (0, b""))[0] < head.sequence:
+        before = dict(self.points)
+        for head in [] if self.stopped else sorted(chosen, key=_most_seen):
+            known = before if self.court.rules.joined else self.points
+            if known.get(head.device, (0, b""))[0] < head.sequence:
                 self._join(head)
 
     def _counting(self, head: Signed, heads: list[Signed]) -> Signed | None:
@@ -181,7 +187,11 @@ class Honest(Device):
         )
 
     def _join(self, head: Signed) -> None:
-        if self.court.rules.by_dot:
+        covers_all = all(covers(head.state.context, *each) for each in self.state.context.items())
+        if covers_all and not self.court.rules.compared:
+            self.state = head.state
+            self.known_heads[head.device] = head.state.context
+        elif self.court.rules.by_dot:
             self.pull(head.state, head.device)
         else:
             self.state = _plain_join(self.state, head.state)
@@ -190,6 +200,10 @@ class Honest(Device):
             if device != self.id:
                 self.points[device] = max(self.points.get(device, point), point)
         self.is_heartbeat_due |= not head.is_heartbeat
+
+
+def _most_seen(head: Signed) -> int:
+    return -sum(head.state.context.values())
 
 
 def _plain_join(one: State, other: State) -> State:
@@ -301,9 +315,9 @@ class History:
         took_away = set[Value]().union(*(device.took_away for device in self.devices))
         gone = wrote - took_away - there
         taken = {each for each in gone if self._was_taken(each)}
-        by_fork = {each for each in gone - taken if self._was_taken_by_a_fork(each)}
-        found["lost"] = len(gone - taken - by_fork)
-        found["taken away"], found["taken by a fork"] = len(taken), len(by_fork)
+        contradicted = {each for each in gone - taken if self._was_taken_by_contradiction(each)}
+        found["lost"] = len(gone - taken - contradicted)
+        found["taken away"], found["contradicted"] = len(taken), len(contradicted)
         kept = self._kept()
         stored = set[Value]().union(*(device.stored for device in self.devices))
         found["unrecorded"] = sum(each.hash not in kept for each in stored)
@@ -333,15 +347,20 @@ class History:
         named = [one for each in before for one in self.court.named(each).values()]
         return reduce(join, (each.state for each in (*named, *before[1:])), EMPTY)
 
-    def _was_taken_by_a_fork(self, each: Value) -> bool:
-        """Return whether it was taken into an entry of the forger's own, which another branch does not have."""
-        return len({one.hash for one in self._forged()}) > len(
-            {one.sequence for one in self._forged()}
-        ) and any(
-            entry.device == self.forger.id and each in values(each.key, frozenset({entry}))
-            for one in self._forged()
-            for entry in one.tree.get(each.key, NO_ENTRIES)
-        )
+    def _was_taken_by_contradiction(self, each: Value) -> bool:
+        """Return whether it was taken into an entry of the forger's own, of which another of its snapshots says something else."""
+        forged = self._forged()
+        if len({one.hash for one in forged}) > len({one.sequence for one in forged}):
+            return any(self._own_entries(each, one)[0] for one in forged)  # another branch does not have it
+        holding = set[int]().union(*(self._own_entries(each, one)[0] for one in forged))
+        lacking = set[int]().union(*(self._own_entries(each, one)[1] for one in forged))
+        return bool(holding & lacking)
+
+    def _own_entries(self, each: Value, signed: Signed) -> tuple[set[int], set[int]]:
+        """Return the sequences of the forger's own entries of a node that hold a content, and of those that do not."""
+        own = [one for one in signed.tree.get(each.key, NO_ENTRIES) if one.device == self.forger.id]
+        holding = {one.sequence for one in own if each in values(each.key, frozenset({one}))}
+        return holding, {one.sequence for one in own} - holding
 
     def _forged(self) -> list[Signed]:
         """Return the snapshots of the forger that count."""
