@@ -168,7 +168,7 @@ class Arranger:
         old = self._places.path((row.parent, row.name))
         if old is None:
             return False
-        name = parked_name(self._vault, thing)
+        name = parked_name(self._vault, row)
         try:
             seen = self._folder.move(old, name, fingerprint(row))
             self._note([row], [seen_at(row, (ROOT, name), seen)])

@@ -47,9 +47,13 @@ def take_stock(vault: SyncedFolder) -> None:
         vault.folder.barrier()
 
 
-def parked_name(vault: SyncedFolder, thing: bytes) -> bytes:
-    """Return the name, in the root, under which a thing waits for its place."""
-    return scan.parked_name(vault.cipher.directory_number(thing))
+def parked_name(vault: SyncedFolder, row: DiskRow) -> bytes:
+    """Return the name, in the root, under which the thing of a row waits for its place.
+
+    It is that of what stands there, not of what it is to become: another content of its node may become
+    that while it waits.
+    """
+    return scan.parked_name(vault.cipher.directory_number(row.node + row.inode.to_bytes(8, "big")))
 
 
 class Moving(NamedTuple):
@@ -199,7 +203,7 @@ class _Search:
 
     def _involved(self) -> list[Place]:
         """Return every place at which something may have been put."""
-        parked = ((ROOT, parked_name(self._vault, one.thing)) for one in self._moving)
+        parked = ((ROOT, parked_name(self._vault, one.row)) for one in self._moving)
         noted = (place for one in self._moving for place in (one.noted, one.target))
         return list(dict.fromkeys([*noted, *parked]))
 
