@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from e2esync.cli import options as o
+from e2esync.cli.opening import place_of
 from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
-from e2esync.cli.session import Session, folder_of
+from e2esync.cli.session import Session
 
 if TYPE_CHECKING:
     from e2esync.engine.conflicts import Conflict, Version
@@ -95,7 +96,7 @@ def show(
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     local = session.device()
-    note, relative = _place(session, path)
+    note, relative = place_of(session, local, path)
     with known_folder(local, note) as (state, _):
         this, others = conflict_at(state, relative)
     session.out.document(
@@ -145,7 +146,7 @@ def resolve(
     if keep not in set(Keep):
         raise UsageError(f"--keep {keep} is not known", fix="--keep this, --keep other or --keep both")
     local = session.device()
-    note, relative = _place(session, path)
+    note, relative = place_of(session, local, path)
     with known_folder(local, note) as (state, folder):
         done = settle(state, folder, relative, Keep(keep))
     session.out.document(
@@ -160,12 +161,3 @@ def resolve(
         where = f"renamed to {escape(os.fsdecode(new))}" if new is not None else "removed"
         session.out.data(f"{escape(os.fsdecode(old))}: {where}")
     session.out.note(f"{counted(len(done), 'change')} in the folder. Next: e2esync sync")
-
-
-def _place(session: Session, path: Path) -> tuple[FolderNote, bytes]:
-    """Return the folder in which a path is, and the path in it."""
-    local = session.device()
-    session.folders(local, None)
-    full = Path(os.path.realpath(path.expanduser().parent)) / path.name
-    note = folder_of(local.folders(), full.parent)
-    return note, bytes(full.relative_to(note.path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from e2esync.cli import options as o
+from e2esync.cli.opening import place_of
 from e2esync.cli.output import counted, escape, path_values
 from e2esync.cli.session import Session, folder_of
 from e2esync.errors import UsageError
@@ -45,23 +46,14 @@ def check(
     from e2esync.wiring.ignorerules import check as check_paths
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
-    notes = session.folders(session.device(), None)
+    local = session.device()
     answers: list[tuple[FolderNote, Answer]] = []
     for path in paths:
-        note, relative = _located(notes, path)
+        note, relative = place_of(session, local, Path(path))
         answers += [(note, answer) for answer in check_paths(note, [(relative, path.endswith("/"))])]
     session.out.document("ignore-check", paths=[_values(*each) for each in answers])
     for _, answer in answers:
         session.out.data(_sentence(answer))
-
-
-def _located(notes: tuple[FolderNote, ...], path: str) -> tuple[FolderNote, bytes]:
-    """Return the folder that a path is in, and the path in it; a link is asked about itself."""
-    given = Path(path).expanduser()
-    full = Path(os.path.realpath(given.parent)) / given.name if given.name not in {"", ".."} else given
-    note = folder_of(notes, full.parent if full not in {note.path for note in notes} else full)
-    relative = full.relative_to(note.path)
-    return note, b"" if relative == Path() else bytes(relative)
 
 
 def _values(note: FolderNote, answer: Answer) -> dict[str, Any]:

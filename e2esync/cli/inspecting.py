@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from e2esync.cli import options as o
+from e2esync.cli.opening import place_of
 from e2esync.cli.output import counted, escape, path_values, size_text, time_text
-from e2esync.cli.session import Session, folder_of
+from e2esync.cli.session import Session
 
 if TYPE_CHECKING:
     from e2esync.engine.inspect import FileReport
@@ -28,12 +29,7 @@ def inspect(
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     local = session.device()
-    session.folders(local, None)
-    full = (
-        Path(os.path.realpath(path.expanduser().parent)) / path.name
-    )  # a link in the folder is itself synced
-    note = folder_of(local.folders(), full.parent)
-    relative = bytes(full.relative_to(note.path))
+    note, relative = place_of(session, local, path)
     report = inspect_file(local, note, relative)
     session.out.document(
         "file",

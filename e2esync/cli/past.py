@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +11,10 @@ import typer
 from e2esync.cli import options as o
 from e2esync.cli.exporting import Wanted, export_log, exported_folder
 from e2esync.cli.moments import moment
+from e2esync.cli.opening import opened, place_of
 from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
 from e2esync.cli.places import s3_settings
-from e2esync.cli.progress import Bar
-from e2esync.cli.session import Session, folder_of
+from e2esync.cli.session import Session
 from e2esync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +81,7 @@ def log(
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
     if export is not None:
         note = exported_folder(_places(session, path))
-        with _opened(session, note, settings) as vault:
+        with opened(session, session.device(), note, settings) as vault:
             begin = moment(since, vault.clock.now()) if since is not None else 0
             export_log(session.out, vault, export, Wanted(max(begin, 0), device, prove_contents))
         return
@@ -95,7 +92,7 @@ def log(
     told: list[tuple[FolderNote, Event]] = []
     untold = 0
     for note, relative in _places(session, path):
-        with _opened(session, note, settings) as vault:
+        with opened(session, session.device(), note, settings) as vault:
             begin = moment(since, vault.clock.now()) if since is not None else 0
             past = History(vault)
             told += [
@@ -117,35 +114,7 @@ def log(
 def _places(session: Session, path: Path | None) -> list[tuple[FolderNote, bytes]]:
     if path is None:
         return [(note, b"") for note in session.folders(session.device(), None)]
-    return [_place(session, path)]
-
-
-def _place(session: Session, path: Path) -> tuple[FolderNote, bytes]:
-    """Return the folder in which a path is, and the path in it; the folder itself is the empty path."""
-    local = session.device()
-    session.folders(local, None)
-    expanded = path.expanduser()
-    full = Path(os.path.realpath(expanded.parent)) / expanded.name
-    if expanded.name in {"", ".", ".."}:
-        full = Path(os.path.realpath(expanded))
-    note = folder_of(local.folders(), full)
-    relative = full.relative_to(note.path)
-    return note, b"" if relative == Path() else bytes(relative)
-
-
-@contextmanager
-def _opened(session: Session, note: FolderNote, settings: Mapping[str, str | None]) -> Iterator[SyncedFolder]:
-    from e2esync.adapters.stores.counting import Traffic
-    from e2esync.wiring.build import synced_folder
-
-    given = {key: value for key, value in settings.items() if value is not None}
-    with (
-        Bar(session.out) as bar,
-        synced_folder(
-            session.device(), note, traffic=Traffic(), progress=bar, address=replace(note.store, **given)
-        ) as vault,
-    ):
-        yield vault
+    return [place_of(session, session.device(), path)]
 
 
 def _is_at(event: Event, path: bytes) -> bool:
@@ -190,8 +159,10 @@ def history(
     from e2esync.engine.restore import versions
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
-    note, relative = _place(session, path)
-    with _opened(session, note, s3_settings(endpoint_url, profile, region, addressing_style)) as vault:
+    note, relative = place_of(session, session.device(), path)
+    with opened(
+        session, session.device(), note, s3_settings(endpoint_url, profile, region, addressing_style)
+    ) as vault:
         found = [event for event in versions(vault, relative) if is_thing(event)]
     if not found:
         raise UsageError(
@@ -257,8 +228,10 @@ def restore(
     if sum([version is not None, at is not None, deleted]) != 1:
         raise UsageError("say what to bring back", fix="--version ID, --at TIME or --deleted, one of them")
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
-    note, relative = _place(session, path)
-    with _opened(session, note, s3_settings(endpoint_url, profile, region, addressing_style)) as vault:
+    note, relative = place_of(session, session.device(), path)
+    with opened(
+        session, session.device(), note, s3_settings(endpoint_url, profile, region, addressing_style)
+    ) as vault:
         things = _wanted(vault, relative, version, at)
         if to is not None:
             written = put_elsewhere(vault, things, relative, Path(os.path.realpath(to.expanduser())))

@@ -8,9 +8,9 @@ import typer
 
 from e2esync.cli import options as o
 from e2esync.cli.daily import Folders
+from e2esync.cli.opening import opened
 from e2esync.cli.output import counted, escape, size_text, time_text
 from e2esync.cli.places import s3_settings
-from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
 from e2esync.merge.retention import MOST, Rules
 
@@ -56,17 +56,13 @@ def prune(
 
     The rules are remembered for the folder. Without one, nothing is ever deleted.
     """
-    from dataclasses import replace
-
     from e2esync.adapters.stores.counting import Traffic
     from e2esync.engine.prune import prune as engine_prune
-    from e2esync.wiring.build import synced_folder
     from e2esync.wiring.pruning import chosen_rules
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     local = session.device()
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
-    given = {key: value for key, value in settings.items() if value is not None}
     chosen = [
         (note, chosen_rules(note, keep_days, keep_versions, keep_all=keep_all))
         for note in session.folders(local, folders)
@@ -76,12 +72,7 @@ def prune(
     for note, rules in chosen:
         if not dry_run:
             local.set_rules(note, rules)
-        with (
-            Bar(session.out) as bar,
-            synced_folder(
-                local, note, traffic=traffic, progress=bar, address=replace(note.store, **given)
-            ) as vault,
-        ):
+        with opened(session, local, note, settings, traffic=traffic) as vault:
             report = engine_prune(vault, rules, grace=grace * DAY, dry_run=dry_run)
         done.append((note, rules, report))
     session.out.document("prune", dry_run=dry_run, folders=[_values(*one) for one in done])

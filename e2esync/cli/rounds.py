@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from e2esync.cli.opening import opened
 from e2esync.cli.output import Output, counted, escape, path_values, size_text
-from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
 from e2esync.errors import E2ESyncError, IntegrityError, PartlyFailed, StateBehind
 
@@ -133,16 +133,8 @@ def _run(
 ) -> Summary:
     from e2esync.engine.renew import renew
     from e2esync.engine.seen import note_sync
-    from e2esync.wiring.build import synced_folder
 
-    given = {key: value for key, value in settings.items() if value is not None}
-    address = replace(note.store, **given) if given else note.store
-    with (
-        Bar(session.out) as bar,
-        synced_folder(
-            local, note, traffic=traffic, progress=bar, address=address, accepted=accepted
-        ) as vault,
-    ):
+    with opened(session, local, note, settings, traffic=traffic, accepted=accepted) as vault:
         try:
             summary: Summary = work(vault, dry_run=dry_run)
         except StateBehind:

@@ -9,9 +9,9 @@ import typer
 
 from e2esync.cli import options as o
 from e2esync.cli.daily import Folders
+from e2esync.cli.opening import opened
 from e2esync.cli.output import counted, escape, size_text
 from e2esync.cli.places import s3_settings
-from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
 
 if TYPE_CHECKING:
@@ -34,25 +34,16 @@ def verify(
     plain: o.Plain = False,
 ) -> None:
     """Check what the store holds: heads, chains, pages and presence of objects; with --deep every byte."""
-    from dataclasses import replace
-
     from e2esync.adapters.stores.counting import Traffic
     from e2esync.engine.verify import verify as engine_verify
-    from e2esync.wiring.build import synced_folder
 
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     local = session.device()
-    given = {
-        k: v for k, v in s3_settings(endpoint_url, profile, region, addressing_style).items() if v is not None
-    }
+    settings = s3_settings(endpoint_url, profile, region, addressing_style)
     traffic = Traffic()
     verified: list[dict[str, Any]] = []
     for note in session.folders(local, folders):
-        address = replace(note.store, **given)
-        with (
-            Bar(session.out) as bar,
-            synced_folder(local, note, traffic=traffic, progress=bar, address=address) as vault,
-        ):
+        with opened(session, local, note, settings, traffic=traffic) as vault:
             report = engine_verify(vault, local.identity(), deep=deep)
         verified.append(_values(note.path, report))
     counts = traffic.counts
