@@ -23,7 +23,7 @@ from e2esync.engine.late import bring_back_late
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Places
-from e2esync.engine.plan import Due, due_things, look_up, settle, settle_all, step_of, things
+from e2esync.engine.plan import Due, due_things, is_new, look_up, settle, settle_all, step_of, things
 from e2esync.engine.vault import Summary, SyncedFolder, failure
 from e2esync.errors import DiskFull
 from e2esync.tree.keys import Kind, kind_of, node_of
@@ -254,7 +254,10 @@ class _Applier:
     def _put_in_place(self, step: Step) -> None:
         place = (step.parent, step.name)
         path, staged = self._places.path(place), self._staged.get(step.thing)
-        due = look_up(self._state, step.thing)
+        if is_new(self._state, step):
+            due = Due(step.thing, kind_of(node_of(step.thing)), None, None)
+        else:
+            due = look_up(self._state, step.thing)
         row = due.row
         if staged is None or path is None or (row is not None and (row.parent, row.name) != place):
             return  # what it was to stand in, or its own move, was listed

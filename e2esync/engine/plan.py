@@ -90,6 +90,10 @@ def things(state: FolderState, node: bytes) -> list[Due]:
     """
     shown, rows = shown_of(state, node), state.rows_of(node)
     kind, is_alone = kind_of(node), len(shown) <= 1 and len(rows) <= 1
+    if is_alone and shown and shown[0].is_first:  # nearly always
+        if not rows and state.is_ignored(node):
+            return []
+        return [Due(node, kind, shown[0], rows[0] if rows else None)]
     rows.sort(key=lambda row: (row.hash, row.parent, row.name))
     places = {digest_of(each.content): (each.parent, each.name) for each in shown}
     having: dict[bytes, DiskRow] = {}
@@ -115,6 +119,12 @@ def look_up(state: FolderState, thing: bytes) -> Due:
     node = node_of(thing)
     found = (due for due in things(state, node) if due.thing == thing)
     return next(found, Due(thing, kind_of(node), None, None))
+
+
+def is_new(state: FolderState, step: Step) -> bool:
+    """Return whether a content is all that there is of its node, and not on the disk: its step says what it is."""
+    node = node_of(step.thing)
+    return step.is_first and not state.rows_of(node) and not state.crowd_of(node)
 
 
 def of_row(state: FolderState, row: DiskRow) -> Due:
