@@ -987,7 +987,6 @@ SELECT number, depth FROM way;
 TREE_TABLES = {
     "nodes": "key BLOB, parent BLOB, name BLOB, kind INT, number BLOB, here INT, contents BLOB, mode INT, "
     "sequence INT, device BLOB, j INT, walk INT",  # the dot of the place, NULL at the birthplace
-    "named": "parent BLOB",
     "shown": "path BLOB, key BLOB, kind INT, number BLOB, content BLOB, mode INT",
 }
 
@@ -1614,10 +1613,7 @@ def read_trees(blobs: Blobs, heads: list[Head]) -> None:
     tables, secret = blobs.tables, blobs.vault.secret
     make_table(tables, "nodes")
     for head in heads:
-        make_table(tables, "named")
         fill_nodes(tables, secret, _checked_nodes(blobs, head))
-        lost = "SELECT count(*) FROM named WHERE parent != ? AND parent NOT IN (SELECT number FROM nodes WHERE kind = 1)"
-        want(tables.execute(lost, (ROOT,)).fetchone() == (0,), "a node's parent is no directory of the tree")
         settle_places(tables, secret)
     if len(heads) > 1:
         trees = [(_walk_head(blobs, head), head.seen) for head in heads]
@@ -1636,15 +1632,9 @@ def _walk_head(blobs: Blobs, head: Head) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _checked_nodes(blobs: Blobs, head: Head) -> Iterator[tuple[bytes, Entries]]:
-    """Yield the nodes of a head's tree, each checked, and note what directories they name (§8.5)."""
+    """Yield the nodes of a head's tree, each checked (§8.5)."""
     for key, value in _walk_head(blobs, head):
-        birthplace, _, kind = split_key(key)
-        entries = parse_value(kind, value, head.covers)
-        named: set[bytes] = set()
-        for entry in entries:
-            named |= {place[3] for place in entry[4]} or {birthplace}
-        blobs.tables.executemany("INSERT INTO named VALUES (?)", ((parent,) for parent in named))
-        yield key, entries
+        yield key, parse_value(split_key(key)[2], value, head.covers)
 
 
 def fill_nodes(tables: sqlite3.Connection, secret: bytes, nodes: Iterable[tuple[bytes, Entries]]) -> None:

@@ -20,7 +20,7 @@ from e2esync.merge.arrange import Sight
 from e2esync.merge.fold import fold
 from e2esync.merge.join import NO_ENTRIES, Entries
 from e2esync.merge.local import Act, Row, Thing
-from e2esync.merge.standing import Stand
+from e2esync.merge.standing import ORPHANS, Stand
 from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.values import Content, Dot, FileContent, value
 
@@ -50,7 +50,8 @@ class KnownHere:
         self._acts: tuple[bytes, list[Act]] = (b"", [])  # of the node that is being settled
         self._of_row: dict[int, Source] = {}  # by the identity of rows of acts
         self._of_stand: dict[Stand, Source] = {}  # of what is being written
-        self._left: list[bytes] = []  # nodes that may have more rows than they show, or less
+        self._left: list[bytes] = []  # nodes that may have more rows than they show, or less, or elsewhere
+        self._orphanage = vault.cipher.directory_number(ORPHANS)
         self._first: bytes | None = None
         self.seen = 0  # bytes of what was read
         self.edited = self.deleted = 0  # files that got another content, or went
@@ -134,6 +135,8 @@ class KnownHere:
             self._directories[disk_row.number] = row.node, row.stand, source.found.path
         if instead is None and not self.is_blank and self._state.rows_of(row.node):
             self._left.append(row.node)  # maybe it stands elsewhere too, with the same content
+        if row.stand.parent == self._orphanage:
+            self._left.append(row.node)  # what is written there is put into the root
         self._rows.append(disk_row)
 
     def drop_row(self, row: Row) -> None:

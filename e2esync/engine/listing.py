@@ -14,8 +14,8 @@ from e2esync.adapters.state import FolderState
 from e2esync.engine.places import MAX_DEPTH, Places, join
 from e2esync.engine.shown import Shown, shown_at, shown_of
 from e2esync.errors import BadObject
+from e2esync.merge.standing import ORPHANS
 from e2esync.tree.keys import ROOT, Kind, kind_of
-from e2esync.tree.pages import Item
 from e2esync.tree.values import FileContent, SymlinkContent
 
 BATCH = 1000  # nodes read at once: no cursor stays open while the caller works with them
@@ -49,7 +49,7 @@ def entries(state: FolderState) -> Iterator[Entry]:
 def everything(state: FolderState) -> Iterator[tuple[bytes, bytes, Shown]]:
     """Yield path, node and what is shown of it, in the order of the tree; the state must not change before the end."""
     paths = _TreePaths(state)
-    for key, _ in _nodes(state):
+    for key in _nodes(state):
         for shown in shown_of(state, key):
             yield join(paths.directory(shown.parent), shown.name), key, shown
 
@@ -67,11 +67,13 @@ def find(state: FolderState, path: bytes) -> tuple[bytes, Shown] | None:
     return shown_at(state, parent, last)
 
 
-def _nodes(state: FolderState) -> Iterator[Item]:
+def _nodes(state: FolderState) -> Iterator[bytes]:
     after = b""
     while batch := list(islice(state.items(0, after=after), BATCH)):
-        yield from batch
+        yield from (key for key, _ in batch)
         after = batch[-1][0]
+    if state.node(ORPHANS) is None:
+        yield ORPHANS
 
 
 def _entry(path: bytes, kind: Kind, stands: Shown) -> Entry:

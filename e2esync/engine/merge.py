@@ -114,19 +114,16 @@ def _goes_on(vault: SyncedFolder, key: bytes, entries: Entries, seen: Vector) ->
 def _take_over(vault: SyncedFolder, root: Root | None, *, is_joined: bool = False) -> None:
     """Make the tree at hand what was put aside, checked in what shows only of a whole tree."""
     state = vault.state
-    take_over(vault)
-    _check_places(vault)
+    _check_places(vault, is_all=take_over(vault))
     emit = partial(_put_aside if is_joined else _page_id, vault)
     if update(state, state.incoming_keys(), draw=vault.cipher.draw, emit=emit) != root and not is_joined:
         raise BadObject("the pages of the tree are not cut as they should be")
 
 
-def _check_places(vault: SyncedFolder) -> None:
-    """Check that all that came, and all that stood in directories that went, stands in a directory."""
-    if vault.state.has_strays():
-        raise BadObject("a value of the tree stands in no directory")
+def _check_places(vault: SyncedFolder, *, is_all: bool) -> None:
+    """Check the directories in which something came, or all of them, with what is above each."""
     places = Places(vault.state)
-    for number in vault.state.numbers_to_check():
+    for number in vault.state.numbers_to_check(is_all=is_all):
         check_hangs(places, number)
 
 

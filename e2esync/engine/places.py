@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from e2esync.adapters.state import FolderState
 from e2esync.errors import BadObject
+from e2esync.merge.standing import ORPHANS
 from e2esync.tree.keys import ROOT
 
 MAX_DEPTH = 1024  # names in a path (format §8.5)
@@ -63,7 +64,7 @@ class Places:
     def in_tree(self, number: bytes) -> Place | None:
         """Return where the tree has a directory; None if it has none of this number."""
         node = self._state.directory_node(number)
-        if node is None or self._state.node(node) is None:
+        if node is None or (node != ORPHANS and self._state.node(node) is None):
             return None
         crowded = self._state.crowd_of(node)
         return (crowded[0].parent, crowded[0].name) if crowded else self._state.stand(node)

@@ -22,6 +22,7 @@ from e2esync.engine.diskrules import DiskRules, own_names
 from e2esync.engine.shown import shown_at
 from e2esync.engine.vault import Clock
 from e2esync.ignoring.rules import RULES_FILE
+from e2esync.merge.standing import ORPHANS
 from e2esync.tree.keys import ROOT, Kind, kind_of
 
 GRAIN_NS = 20_000_000  # a change within one tick of the clock may leave the same times
@@ -237,7 +238,12 @@ class _Scanner:
         """Return the row of the thing that was moved here. An inode alone is no witness."""
         for row in self._state.rows_with_inode(fingerprint.inode):
             place = (row.parent, row.name)
-            if row.kind != kind or place in self._result.claimed or row.name == RULES_FILE:
+            if (
+                row.kind != kind
+                or place in self._result.claimed
+                or row.name == RULES_FILE
+                or row.node == ORPHANS
+            ):
                 continue
             if not self._is_same(row, path, fingerprint, has_own=has_own):
                 continue

@@ -13,9 +13,9 @@ from e2esync.format.cbor import decode, encode
 from e2esync.merge.arrange import Sight, mode_of, sights
 from e2esync.merge.fold import Folded, fold
 from e2esync.merge.join import NO_ENTRIES, Entries
-from e2esync.merge.standing import is_here
+from e2esync.merge.standing import ORPHANAGE, ORPHANS, is_here
 from e2esync.tree.codec import decode_entries, encode_entries
-from e2esync.tree.keys import Kind, kind_of, node_key
+from e2esync.tree.keys import Kind, birthplace, kind_of, node_key
 from e2esync.tree.values import Content, Dot, FileContent, SymlinkContent
 
 _LAST_N = (1 << 32) - 1
@@ -36,6 +36,14 @@ class Shown(NamedTuple):
 def entries_of(state: FolderState, key: bytes) -> Entries:
     """Return the entries of a node of the tree; none if it is not there."""
     return decoded(key, state.node(key))
+
+
+def folded_of(state: FolderState, key: bytes) -> Folded | None:
+    """Return what a node comes to; None if it is not there. The directory of strays needs nobody's word."""
+    entries = entries_of(state, key)
+    if entries:
+        return fold(entries)
+    return ORPHANAGE if key == ORPHANS else None
 
 
 def decoded(key: bytes, value: bytes | None) -> Entries:
@@ -119,6 +127,8 @@ def nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[bytes]:
     last = node_key(parent, name, Kind.SYMLINK, _LAST_N)
     found = dict.fromkeys(key for key, _ in state.items(0, after=parent + name + b"\x00", last=last))
     found |= dict.fromkeys(key for key in state.moved_to(parent, name) if state.node(key) is not None)
+    if (parent, name) == birthplace(ORPHANS)[:2] and state.directory_number(ORPHANS) is not None:
+        found[ORPHANS] = None
     for key in found:
         if state.stand(key) == (parent, name):
             yield key
@@ -126,13 +136,9 @@ def nodes_at(state: FolderState, parent: bytes, name: bytes) -> Iterator[bytes]:
 
 def living(state: FolderState, key: bytes) -> Folded | None:
     """Return what a node comes to, if it is shown: a removed directory is if anything below it is."""
-    entries = entries_of(state, key)
-    if not entries:
-        return None
-    folded = fold(entries)
-    if kind_of(key) is Kind.DIRECTORY and not is_here(folded) and not _has_life(state, key):
-        return None
-    return folded
+    folded = folded_of(state, key)
+    is_removed = folded is not None and kind_of(key) is Kind.DIRECTORY and not is_here(folded)
+    return None if is_removed and not _has_life(state, key) else folded
 
 
 def _has_life(state: FolderState, directory: bytes) -> bool:
@@ -159,10 +165,10 @@ def removed_above(state: FolderState, numbers: Iterable[bytes]) -> list[bytes]:
         while number not in passed:
             passed.add(number)
             key = state.directory_node(number)
-            entries = entries_of(state, key) if key is not None else NO_ENTRIES
-            if key is None or not entries:
+            folded = folded_of(state, key) if key is not None else None
+            if key is None or folded is None:
                 break
-            if not is_here(fold(entries)):
+            if not is_here(folded):
                 found.append(key)
             number = state.stand(key)[0]
     return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 from e2esync.adapters.state import Incoming
 from e2esync.engine import ownhead
 from e2esync.engine.crowds import arrange_crowds
-from e2esync.engine.cycles import loosen
+from e2esync.engine.loose import put_right
 from e2esync.engine.shown import removed_above
 from e2esync.engine.vault import SyncedFolder
 from e2esync.merge.fold import fold, place_of
 from e2esync.merge.join import Entries
+from e2esync.merge.standing import ORPHANS
 from e2esync.tree.keys import ROOT, Kind, kind_of
 
 
@@ -24,15 +25,22 @@ def incoming(vault: SyncedFolder, key: bytes, entries: Entries, value: bytes | N
     return Incoming(key, value, number, parent, moved_name, is_several=len(folded.contents) > 1)
 
 
-def take_over(vault: SyncedFolder, *, is_on_disk: bool = False) -> None:
-    """Change the tree at hand to what was put aside. `is_on_disk`: rows say already what the disk shows of it."""
+def take_over(vault: SyncedFolder, *, is_on_disk: bool = False) -> bool:
+    """Change the tree at hand to what was put aside. `is_on_disk`: rows say already what the disk shows of it.
+
+    Return whether something is not where it was put, or is there again: with all that is in it.
+    """
     state = vault.state
     directories = state.incoming_parents()
     has_moved = state.moves_directories()
     state.apply_incoming(ownhead.load(state).sequence + 1)
     if not is_on_disk:
         state.add_incoming_due()
-    loosened = loosen(state) if has_moved else []
+    loose = put_right(state, vault.cipher.directory_number(ORPHANS), has_moved=has_moved)
+    directories += loose.parents
     removed = removed_above(state, directories)
-    state.add_due(removed)  # by what came into them or left them, they may come or go
-    arrange_crowds(vault, [*state.maybe_crowded(), *loosened, *removed], [*directories, ROOT])
+    state.add_due([*loose.nodes, *removed])  # by what came into these or left them, they may come or go
+    orphans = [ORPHANS] if state.directory_number(ORPHANS) is not None else []
+    nodes = [*state.maybe_crowded(), *loose.nodes, *removed, *orphans]
+    arrange_crowds(vault, nodes, [*directories, ROOT])
+    return bool(loose.nodes)

@@ -13,9 +13,10 @@ from e2esync.tree.values import DirectoryContent, Dot, Entry, Place
 ORPHANS = node_key(ROOT, b"Recovered", Kind.DIRECTORY, (1 << 32) - 1)
 """The directory in which those stand whose parent does not exist. Nobody writes this node."""
 
-_ORPHANAGE = Folded(
+ORPHANAGE = Folded(
     frozenset(), frozenset({DirectoryContent(Dot(0, bytes(16), 0), here=False)}), frozenset(), {}
 )
+"""What it comes to without a word of anybody: it is there only for what is in it."""
 
 
 class Stand(NamedTuple):
@@ -27,7 +28,7 @@ class Stand(NamedTuple):
 
 def folded(tree: Mapping[bytes, Iterable[Entry]]) -> dict[bytes, Folded]:
     """Return what every node comes to; with them the directory for orphans, which is not there without any."""
-    return {ORPHANS: _ORPHANAGE} | {key: fold(entries) for key, entries in tree.items()}
+    return {ORPHANS: ORPHANAGE} | {key: fold(entries) for key, entries in tree.items()}
 
 
 def standing(nodes: Mapping[bytes, Folded], tag: Tag) -> dict[bytes, Stand]:

@@ -260,7 +260,6 @@ DEFENCES.update(
         # bounds and shapes
         "size bounds": (Patch("e2esync.engine.objects", "read", _any_size),),
         "names": (Patch("e2esync.tree.keys", "is_name", always(True)),),
-        "strays": (Patch("e2esync.adapters.state:FolderState", "has_strays", always(False)),),
         "cycles": (Patch("e2esync.engine.check", "check_hangs", skipped),),
     }
 )

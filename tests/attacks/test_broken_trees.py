@@ -14,6 +14,7 @@ import pytest
 from e2esync.adapters.catalogue import Catalogue
 from e2esync.errors import BadObject
 from e2esync.tree.lists import ListRoot
+from e2esync.vault.heads import ContextMap
 from tests.attacks import forge_defences  # noqa: F401 - adds defences that can be switched off
 from tests.attacks.arena import Arena, AttackSucceeded, ClientCrashed, bnd, row, weakened
 from tests.attacks.forge_tree import Forger
@@ -21,7 +22,10 @@ from tests.attacks.tree_shapes import (
     SHAPES,
     Shape,
     a_directory_inside_of_itself,
+    a_file_below_a_file,
+    files_in_directories_that_do_not_exist,
     of_list,
+    the_directory_of_strays_inside_of_a_stray,
     two_directories_inside_of_each_other,
 )
 
@@ -33,6 +37,13 @@ def nothing_deep_is_left(tmp_path):
     """Remove what is too deep for whoever cleans up behind the tests."""
     yield
     subprocess.run(["rm", "-rf", "--", str(tmp_path / "arena")], check=True)
+
+
+class _Blind(Forger):
+    """A forger that has seen nothing: what honest devices have stays beside what it publishes."""
+
+    def everything(self) -> ContextMap:
+        return {}
 
 
 def attack(arena: Arena, made: Shape) -> None:
@@ -67,14 +78,23 @@ def test_without_its_check_such_a_tree_is_believed(arena, made):
 @pytest.mark.row("H7")
 @pytest.mark.parametrize(
     ("forge", "shown"),
-    [(a_directory_inside_of_itself, {b"d"}), (two_directories_inside_of_each_other, {b"a", b"a/b"})],
+    [
+        (a_directory_inside_of_itself, {b"d"}),
+        (two_directories_inside_of_each_other, {b"a", b"a/b"}),
+        (files_in_directories_that_do_not_exist, {b"s", b"Recovered", b"Recovered/t"}),
+        (a_file_below_a_file, {b"above", b"Recovered", b"Recovered/below"}),
+        (the_directory_of_strays_inside_of_a_stray, {b"Recovered", b"Recovered/d", b"Recovered/s"}),
+    ],
 )
-def test_directories_in_each_other_are_shown_and_stop_nobody(arena, forge, shown):
-    laptop, _ = arena.pair()
-    forge(Forger(arena.world.keys, arena.store))
-    laptop.pull()
-    new = {path for path in laptop.tree() if path in {b"a", b"a/b", b"b", b"b/a", b"d", b"d/d"}}
-    assert new == shown
+def test_what_hangs_together_with_nothing_is_shown_and_stops_nobody(arena, forge, shown):
+    laptop, desk = arena.pair()
+    honest = laptop.tree()
+    forge(_Blind(arena.world.keys, arena.store))
+    for dev in (laptop, desk):
+        arena.pulls(dev)
+    assert laptop.tree() == desk.tree()
+    assert laptop.tree().keys() == honest.keys() | shown
+    assert honest.items() <= laptop.tree().items()
 
 
 @row("H7", shows=["G17"], weaknesses=["list sums"])

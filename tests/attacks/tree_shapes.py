@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from e2esync.errors import DiskFull, E2ESyncError, IntegrityError
+from e2esync.merge.standing import ORPHANS
 from e2esync.tree import pages
 from e2esync.tree.keys import ROOT, Kind, node_key
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.pages import Item, Root
-from e2esync.tree.values import FileContent
+from e2esync.tree.values import DirectoryContent, FileContent
 from tests.attacks import forge_defences  # noqa: F401 - adds defences that can be switched off
 from tests.attacks.forge_tree import Forger, item, raw
 
@@ -168,15 +169,15 @@ def a_chunk_that_no_index_names(f: Forger) -> None:
 # --- places --------------------------------------------------------------------------------------
 
 
-@shape("strays", "cycles")
-def a_file_in_a_directory_that_does_not_exist(f: Forger) -> None:
+def files_in_directories_that_do_not_exist(f: Forger) -> None:
+    """No break: the view has a place for them."""
     f.publish(
         [f.file(b"s", parent=b"\x01" * 16, place=(ROOT, b"s")), f.file(b"t", place=(b"\x02" * 16, b"t"))]
     )
 
 
-@shape("strays", "cycles")
 def a_file_below_a_file(f: Forger) -> None:
+    """No break: it is shown elsewhere."""
     above = f.file(b"above")
     f.publish([above, f.file(b"below", parent=f.cipher.directory_number(above[0]))])
 
@@ -193,6 +194,13 @@ def two_directories_inside_of_each_other(f: Forger) -> None:
     one, _ = f.directory(b"a", place=(number_of(f, b"b"), b"a"))
     other, _ = f.directory(b"b", place=(number_of(f, b"a"), b"b"))
     f.publish([one, other])
+
+
+def the_directory_of_strays_inside_of_a_stray(f: Forger) -> None:
+    """No break: it is a directory as any other, if somebody writes it."""
+    entry = f.entry(DirectoryContent(f.dot(), here=True), place=(number_of(f, b"d"), b"Recovered"))
+    node, _ = f.directory(b"d", place=(b"\x01" * 16, b"d"))
+    f.publish([node, item(ORPHANS, [entry]), f.file(b"s", place=(b"\x02" * 16, b"s"))])
 
 
 @shape()

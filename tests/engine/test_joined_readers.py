@@ -15,7 +15,6 @@ from e2esync.crypto.secrets import Entropy
 from e2esync.engine.export import export
 from e2esync.engine.history import events
 from e2esync.engine.restore_offline import decrypt_offline
-from e2esync.errors import BadObject
 from examples import read_without_e2esync as reader
 from tests.engine.histories import History, Kinds
 from tests.engine.test_sync import round_of, write
@@ -171,14 +170,6 @@ def same_of_two(place: Place, two: Two) -> Tree:
     return place.same(stored, recovery.from_words(two.words.read_text()), two.writer.vault)
 
 
-# No device of this version writes what leads there: each keeps the directories that were removed (format §6.11).
-orphans = pytest.mark.xfail(
-    raises=BadObject,
-    reason="a device refuses, whole, a joined tree in which the directory of a node is missing",
-)
-
-
-@orphans
 def test_what_was_moved_into_a_directory_that_is_not_there(place, tmp_path):
     two = Two(tmp_path)
     two.write(two.a, b"one", b"base")
@@ -188,7 +179,6 @@ def test_what_was_moved_into_a_directory_that_is_not_there(place, tmp_path):
     assert files_of(same_of_two(place, two)) == {"Recovered/inside": b"base"}
 
 
-@orphans
 def test_orphans_of_one_name_beside_a_real_directory_of_that_name(place, tmp_path):
     two = Two(tmp_path)
     two.write(two.a, b"one", b"base")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from e2esync.adapters.state.tables import Tables
-from e2esync.tree.keys import ROOT
+from e2esync.tree.keys import ROOT, Kind
 
 SCHEMA = """
 CREATE TEMP TABLE incoming (
@@ -91,7 +91,7 @@ class ArrivingTables(Tables):
         return [parent for (parent,) in self._db.execute(query)]
 
     def moves_directories(self) -> bool:
-        """Return whether directories are moved by what came in, or hang loose."""
+        """Return whether directories are moved by what came in, or nodes are loose."""
         query = """
             SELECT 1 FROM incoming WHERE (number IS NOT NULL AND moved_name IS NOT NULL)
             OR (key IN (SELECT node FROM directory) AND key IN (SELECT node FROM moved))
@@ -113,28 +113,20 @@ class ArrivingTables(Tables):
         self._db.executemany("DELETE FROM incoming WHERE key = ?", ((key,) for key in keys))
         self.add_incoming(changes)
 
-    def numbers_to_check(self) -> list[bytes]:
-        """Return the directories in which something came in; all, where a directory was moved with what is in it."""
+    def numbers_to_check(self, *, is_all: bool) -> list[bytes]:
+        """Return the directories in which something came in; all, also where one was moved with what is in it."""
         moved = "SELECT 1 FROM incoming WHERE number IS NOT NULL AND moved_name IS NOT NULL LIMIT 1"
-        query = "SELECT DISTINCT parent FROM incoming WHERE parent IS NOT NULL"
-        if self._db.execute(moved).fetchone():
-            query = "SELECT number FROM directory"
+        query = "SELECT number FROM directory"
+        if not is_all and not self._db.execute(moved).fetchone():
+            query += " WHERE number IN (SELECT parent FROM incoming)"
         return [number for (number,) in self._db.execute(query)]
 
-    def has_strays(self) -> bool:
-        """Return whether something that came in stands in no directory, or a directory went under its children."""
-        known = "SELECT number FROM directory"
-        if self._db.execute(
-            f"SELECT 1 FROM incoming WHERE parent IS NOT NULL AND parent != ? AND parent NOT IN ({known}) LIMIT 1",
-            (ROOT,),
-        ).fetchone():
-            return True
-        if not self._db.execute("SELECT 1 FROM incoming WHERE value IS NULL LIMIT 1").fetchone():
-            return False
-        born = f"substr(key, 1, 16) != ? AND substr(key, 1, 16) NOT IN ({known}) AND key NOT IN (SELECT node FROM moved)"
-        return bool(
-            self._db.execute(f"SELECT 1 FROM node WHERE {born} LIMIT 1", (ROOT,)).fetchone()
-            or self._db.execute(
-                f"SELECT 1 FROM moved WHERE parent != ? AND parent NOT IN ({known}) LIMIT 1", (ROOT,)
-            ).fetchone()
-        )
+    def strays(self) -> set[bytes]:
+        """Return the nodes put into no directory, of those that are loose or came in; of all, if a directory went."""
+        known, parent = "SELECT number FROM directory", "coalesce(moved.parent, substr(key, 1, 16))"
+        query = f"SELECT key FROM node LEFT JOIN moved ON key = node WHERE {parent} != ?1 AND {parent} NOT IN ({known})"
+        gone = "SELECT 1 FROM incoming WHERE value IS NULL AND substr(key, -5, 1) = ? LIMIT 1"
+        if not self._db.execute(gone, (bytes([Kind.DIRECTORY]),)).fetchone():
+            came = f"SELECT key FROM incoming WHERE parent != ?1 AND parent NOT IN ({known})"
+            query = f"{came} UNION {query} AND key IN (SELECT node FROM loose)"
+        return {key for (key,) in self._db.execute(query, (ROOT,))}

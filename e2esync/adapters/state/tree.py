@@ -171,7 +171,7 @@ class TreeTables(Tables):
         return [node for (node,) in self._db.execute(query)]
 
     def loose(self) -> list[bytes]:
-        """Return the directories that stand in the root as their places lead back to themselves."""
+        """Return the nodes that cannot stand where they were put, and stand elsewhere (format §6.9)."""
         return [node for (node,) in self._db.execute("SELECT node FROM loose")]
 
     def set_loose(self, nodes: Iterable[bytes]) -> None:
