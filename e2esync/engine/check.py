@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from e2esync.engine.places import MAX_DEPTH, Places
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
+from e2esync.merge.vector import Vector, covers
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import birthplace
 from e2esync.tree.values import Entry
 
 
-def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> tuple[Entry, ...]:
+def check_value(key: bytes, value: bytes, covered: Vector) -> tuple[Entry, ...]:
     """Return the entries of a node, all of whose dots lie inside what the head has seen.
 
     Raises:
@@ -21,10 +22,23 @@ def check_value(key: bytes, value: bytes, covered: Mapping[bytes, int]) -> tuple
     kind = birthplace(key).kind
     entries = decode_entries(decode(value), kind)
     for entry in entries:
-        seen = (*entry.past, (entry.device, entry.sequence))
-        if any(sequence > covered.get(device, 0) for device, sequence in seen):
-            raise BadObject("a value of the tree claims a write that its head has not seen")
+        _check_seen((*entry.past, (entry.device, entry.sequence)), covered)
     return entries
+
+
+def check_kept(value: bytes, covered: Vector) -> None:
+    """Check the dots of a node that is good but for the head that it is of: only what it covers is looked at.
+
+    Raises:
+        BadObject: They do not lie inside what the head has seen.
+    """
+    for devices, _, sequence, past, *_ in decode(value):
+        _check_seen([(devices[0], sequence), *((devices[n], other) for n, other in past)], covered)
+
+
+def _check_seen(dots: Iterable[tuple[bytes, int]], covered: Vector) -> None:
+    if not all(covers(covered, device, sequence) for device, sequence in dots):
+        raise BadObject("a value of the tree claims a write that its head has not seen")
 
 
 def check_hangs(places: Places, number: bytes) -> None:

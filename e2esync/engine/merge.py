@@ -6,12 +6,12 @@ nobody has stored: they are put aside, and stored with the next snapshot of this
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
-from e2esync.engine.check import check_hangs, check_value
+from e2esync.engine.check import check_hangs, check_kept, check_value
 from e2esync.engine.joined import load_context, save_context
 from e2esync.engine.places import Places
 from e2esync.engine.shown import decoded, encoded
@@ -55,8 +55,11 @@ def _join(vault: SyncedFolder, head: Head, reader: BlobReader) -> None:
     root = Root(*head.root) if head.root is not None else None
     covered = _sequences(head.context) | {head.device: head.sequence}
     seen = _seen_here(vault)
+    unseen = {device for device, sequence in seen.items() if not covers(covered, device, sequence)}
     goes_on = _stage(vault, root, covered, seen, reader)
-    if not goes_on or any(covered.get(device, 0) < sequence for device, sequence in seen.items()):
+    if unseen:
+        _check_kept(vault, unseen, covered)
+    if unseen or not goes_on:
         with vault.state.tried():
             _take_over(vault, root)
         _join_staged(vault, seen, covered)
@@ -103,6 +106,16 @@ def _stage(vault: SyncedFolder, root: Root | None, covered: Vector, seen: Vector
             vault.progress("compare", count, None)
     vault.state.add_incoming(batch)
     return goes_on
+
+
+def _check_kept(vault: SyncedFolder, unseen: Collection[bytes], covered: Vector) -> None:
+    """Check what the tree of the head has in common with that at hand, which may be of writes that the head has not seen.
+
+    Whether a tree counts must not depend on what of it is here already (format §8.5). `unseen`: whose writes they are.
+    """
+    for value in vault.state.kept():
+        if any(device in value for device in unseen):  # quicker than to decode it
+            check_kept(value, covered)
 
 
 def _goes_on(vault: SyncedFolder, key: bytes, entries: Entries, seen: Vector) -> bool:

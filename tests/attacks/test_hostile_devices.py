@@ -19,8 +19,9 @@ from e2esync.engine.merge import BrokenTree
 from e2esync.engine.prune import prune
 from e2esync.engine.verify import verify
 from e2esync.errors import Fork, IntegrityError, Rollback
-from e2esync.format.names import Kind
+from e2esync.format import names
 from e2esync.merge.retention import Rules
+from e2esync.tree.keys import ROOT, Kind, node_key
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import Entry, FileContent
 from e2esync.vault.keyring import open_keyring
@@ -30,7 +31,7 @@ from e2esync.wiring.localdevice import HomeDevice
 from moto_fixtures.hostile import HostileStore
 from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, noch, row, trust_of
 from tests.attacks.arena_defences import DEFENCES, Patch, always, skipped
-from tests.attacks.forge_tree import Forger, changed, nodes_of, raw
+from tests.attacks.forge_tree import Forger, changed, item, nodes_of, raw
 from tests.cli.conftest import no_settings, run
 from tests.engine.world import Dev, Keys
 
@@ -63,6 +64,7 @@ DEFENCES.update(
         "only what was seen goes": (Patch("e2esync.merge.join", "join_entries", _absence_deletes),),
         "together": (Patch("e2esync.vault.trust", "check_together", skipped),),
         "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
+        "one verdict": (Patch("e2esync.engine.merge", "_check_kept", skipped),),
     }
 )
 
@@ -233,13 +235,59 @@ def test_what_a_device_published_before_its_broken_tree_stays(arena: Arena):
             raise AttackSucceeded("what it published before is lost")
 
 
+def all_say_the_same(arena: Arena, *devices: Dev) -> None:
+    """See that a head is set aside by those who hold its tree already and by who does not."""
+    for dev in (*devices, arena.newcomer()):
+        error = det(dev.pull, BrokenTree)
+        if "has not seen" not in error.what:
+            raise AttackSucceeded(f"{dev.name} says something else of it: {error.what}")
+
+
+@row("H1", shows=["G2"], weaknesses=["one verdict"])
+def test_a_write_that_its_head_has_not_seen_is_refused_by_those_who_have_it_too(arena: Arena):
+    """Each page of the tree is one that honest devices have: they need not read it to join it."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish(nodes_of(laptop).items(), context={desk.device.id: others_seen(arena, desk)})
+    all_say_the_same(arena, laptop, desk)
+
+
+@row("H1", shows=["G2"], weaknesses=["one verdict"])
+def test_a_device_that_takes_back_what_it_has_seen_is_refused_by_those_who_have_its_tree(arena: Arena):
+    """Its own entry covers what the laptop wrote; the context of its next head does not."""
+    laptop, desk = arena.pair()
+    context = {dev.device.id: others_seen(arena, dev) for dev in (laptop, desk)}
+    arena.edit(laptop)
+    laptop.push()
+    forger = Forger(arena.world.keys, arena.store)
+    entry = forger.entry(forger.text(b"over it"))
+    entry = entry._replace(past=((laptop.device.id, others_seen(arena, laptop)[0]),))
+    node = item(node_key(ROOT, b"over it", Kind.FILE), [entry])
+    forger.publish([*nodes_of(laptop).items(), node])
+    alike(laptop, desk)
+    forger.publish([node], context=context)
+    all_say_the_same(arena, laptop, desk)
+
+
+@pytest.mark.row("H1")
+def test_what_a_head_has_not_seen_and_does_not_have_is_no_fault_of_it(arena: Arena):
+    """An honest device goes on from what it has, whatever the others wrote meanwhile."""
+    laptop, desk = arena.pair()
+    phone = one_that_has_not_seen(arena)
+    for dev in (laptop, desk):
+        arena.edit(dev, f"by {dev.name}", CANARY)
+        dev.push()
+    phone.push()
+    alike(laptop, desk, phone, arena.newcomer())
+
+
 @pytest.mark.row("H1")
 def test_while_a_head_is_set_aside_nothing_is_pruned_and_the_history_is_told(arena: Arena):
     laptop, desk = arena.pair()
     broken(Forger(arena.world.keys, arena.store))
     others_go_on(arena, laptop, desk)
     det(lambda: prune(laptop.vault, Rules(keep_days=0)), BrokenTree)
-    assert not arena.keys(Kind.PRUNE_MARK)
+    assert not arena.keys(names.Kind.PRUNE_MARK)
     assert {event.path for event in events(laptop.vault)} >= {b"by desk", b"by laptop", b"plain"}
     det(lambda: verify(laptop.vault, laptop.keys.identity, deep=False), IntegrityError)
 
@@ -251,7 +299,7 @@ def test_what_the_store_damaged_or_holds_back_still_stops_everything(arena: Aren
     for verb in (arena.store.zero, arena.store.lose):
         arena.edit(laptop, content=verb.__name__.encode())
         laptop.push()
-        for pack in arena.keys(Kind.PACK):
+        for pack in arena.keys(names.Kind.PACK):
             verb(pack)
         error = arena.refuses(desk)
         assert not isinstance(error, BrokenTree)

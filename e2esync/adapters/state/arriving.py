@@ -47,6 +47,13 @@ class ArrivingTables(Tables):
         ).fetchone()
         return row
 
+    def kept(self) -> Iterator[bytes]:
+        """Yield the values of the nodes that stay as they are: nothing came in for them."""
+        query = (
+            "SELECT value FROM node WHERE NOT EXISTS (SELECT 1 FROM incoming WHERE incoming.key = node.key)"
+        )
+        return (value for (value,) in self._db.execute(query))
+
     def apply_incoming(self, sequence: int) -> None:
         """Change nodes, places and directories to what came in; note those that went as dead.
 
