@@ -85,7 +85,8 @@ class Due(NamedTuple):
 def things(state: FolderState, node: bytes) -> list[Due]:
     """Return what there is of a node, here and in the tree.
 
-    What stands on the disk shows the content that it has, best where that belongs, else one that nothing else here has.
+    What stands on the disk shows the content that it has, best where that belongs, else the one that belongs where it
+    stands, else one that nothing else here has.
     What is ignored and not on the disk is no thing here.
     """
     shown, rows = shown_of(state, node), state.rows_of(node)
@@ -94,13 +95,9 @@ def things(state: FolderState, node: bytes) -> list[Due]:
         if not rows and state.is_ignored(node):
             return []
         return [Due(node, kind, shown[0], rows[0] if rows else None)]
-    rows.sort(key=lambda row: (row.hash, row.parent, row.name))
-    places = {digest_of(each.content): (each.parent, each.name) for each in shown}
-    having: dict[bytes, DiskRow] = {}
-    for row in rows:
-        if row.hash in places and (row.hash not in having or places[row.hash] == (row.parent, row.name)):
-            having[row.hash] = row
-    left = [row for row in rows if having.get(row.hash) is not row]
+    having = _paired(shown, rows)
+    used = {(row.parent, row.name) for row in having.values()}
+    left = [row for row in rows if (row.parent, row.name) not in used]
     found = []
     for each in shown:
         digest = digest_of(each.content)
@@ -108,6 +105,22 @@ def things(state: FolderState, node: bytes) -> list[Due]:
         found.append(Due(node if each.is_first else node + digest, kind, each, here, is_alone))
     found = [due for due in found if due.row is not None or not state.is_ignored(due.thing)]
     return found + [Due(_name_of_gone(node, row), kind, None, row, is_alone) for row in left]
+
+
+def _paired(shown: list[Shown], rows: list[DiskRow]) -> dict[bytes, DiskRow]:
+    """Return which row is that of a content, by what names the content: first by what rows show, then by where they stand."""
+    rows.sort(key=lambda row: (row.hash, row.parent, row.name))
+    places = {digest_of(each.content): (each.parent, each.name) for each in shown}
+    having: dict[bytes, DiskRow] = {}
+    for row in rows:
+        if row.hash in places and (row.hash not in having or places[row.hash] == (row.parent, row.name)):
+            having[row.hash] = row
+    at = {place: digest for digest, place in places.items()}
+    for row in rows:
+        digest = at.get((row.parent, row.name))
+        if digest is not None and having.get(row.hash) is not row:
+            having.setdefault(digest, row)
+    return having
 
 
 def _name_of_gone(node: bytes, row: DiskRow) -> bytes:

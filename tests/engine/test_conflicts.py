@@ -73,6 +73,21 @@ def test_the_copy_that_goes_is_counted_as_deleted(torn):
     assert a.sync().deleted_remote == 1
 
 
+def test_what_keeps_its_place_is_not_moved_when_another_device_settles(pair):
+    a, b = pair
+    names = [f"{number}.txt" for number in range(8)]  # which content comes first is up to the keys
+    for devices, content in (([a], "base"), (pair, "of {}")):
+        for dev in devices:
+            for name in names:
+                write(dev, name, content.format(dev.name).encode())
+        round_of(a, b)
+    for name in names:
+        write(a, name, b"settled")
+    once(a)
+    assert b.sync().moved == 0
+    round_of(a, b)
+
+
 def test_a_touch_that_settles_deletes_nothing(torn):
     a, _ = torn
     write(a, "docs/x.txt", (a.root / os.fsdecode(the_copy(a))).read_bytes())
