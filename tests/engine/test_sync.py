@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from e2esync.engine import listing
+from e2esync.engine import listing, merge
 from e2esync.engine.sync import sync
 from e2esync.errors import SafetyStop
 from e2esync.tree.keys import ROOT, Kind, node_key
@@ -70,6 +70,33 @@ def test_a_dry_run_says_both_and_does_neither(pair):
     assert actions == {("upload", b"of b"), ("download", b"of a")}
     assert b.tree() == before
     assert sorted(info.key for info in b.store.list("")) == stored
+
+
+def test_who_wrote_nothing_meanwhile_decodes_only_what_changed(pair, monkeypatch):
+    a, b = pair
+    for number in range(30):
+        write(a, f"x{number}", b"1")
+    round_of(a, b)
+    looked_at = []
+
+    def counting(check):
+        def counted(*arguments):
+            looked_at.append(arguments)
+            return check(*arguments)
+
+        return counted
+
+    for name in ("check_value", "check_kept"):
+        monkeypatch.setattr(merge, name, counting(getattr(merge, name)))
+    write(b, "of b", b"b")
+    b.push()
+    a.pull()
+    assert len(looked_at) == 1
+    write(a, "of a", b"a")
+    write(b, "of b too", b"b")
+    b.push()
+    a.sync()  # what both have may be of a write of its own that the other has not seen
+    assert len(looked_at) > 30
 
 
 def test_without_its_marker_a_folder_is_not_synced(pair):

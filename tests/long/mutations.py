@@ -222,7 +222,16 @@ MUTATIONS = {
         "vault/trust.py", "if head.sequence < known.sequence:", "if False:", "tests/vault tests/engine"
     ),
     "fetch: values beyond what their head has seen count": Mutation(
-        "engine/check.py", "if any(sequence > covered.get(device, 0)", "if any(False and sequence > covered.get(device, 0)", "tests/attacks/test_broken_trees.py"
+        "engine/check.py", "if not all(covers(", "if False and not all(covers(", "tests/attacks/test_broken_trees.py"
+    ),
+    "fetch: what is here already counts, whatever its head has seen": Mutation(
+        "engine/merge.py", "        _check_kept(vault, unseen, covered)", "        pass", "tests/attacks/test_hostile_devices.py"
+    ),
+    "fetch: of what is here already, only the writer's own dot is looked at": Mutation(
+        "engine/check.py", "*((devices[n], other) for n, other in past)", "", "tests/attacks/test_hostile_devices.py"
+    ),
+    "fetch: of what is here already, the writer's own dot is not looked at": Mutation(
+        "engine/check.py", "(devices[0], sequence), *", "*", "tests/attacks/test_hostile_devices.py"
     ),
     "prune: what went is borrowed once its mark is gone": Mutation(
         "engine/letgo.py", "vault.catalogue.forget_known(marks.gone)", "pass", "tests/engine/test_prune.py"
