@@ -12,12 +12,15 @@ import subprocess
 import pytest
 
 from e2esync.adapters.catalogue import Catalogue
+from e2esync.engine.merge import BrokenTree
 from e2esync.errors import BadObject
+from e2esync.tree.keys import ROOT
 from e2esync.tree.lists import ListRoot
+from e2esync.tree.pages import Item
 from e2esync.vault.heads import ContextMap
 from tests.attacks import forge_defences  # noqa: F401 - adds defences that can be switched off
-from tests.attacks.arena import Arena, AttackSucceeded, ClientCrashed, bnd, row, weakened
-from tests.attacks.forge_tree import Forger
+from tests.attacks.arena import Arena, AttackSucceeded, ClientCrashed, bnd, det, row, weakened
+from tests.attacks.forge_tree import Forger, nodes_of
 from tests.attacks.tree_shapes import (
     SHAPES,
     Shape,
@@ -95,6 +98,31 @@ def test_what_hangs_together_with_nothing_is_shown_and_stops_nobody(arena, forge
     assert laptop.tree() == desk.tree()
     assert laptop.tree().keys() == honest.keys() | shown
     assert honest.items() <= laptop.tree().items()
+
+
+@pytest.mark.row("H7")
+def test_what_gets_too_deep_as_its_directory_goes_back_is_refused_by_those_who_have_it_too(arena: Arena):
+    """Only one node of the tree changes; those that are too deep then are as they were."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    upper, bottom = chain(forger, 600, ROOT)
+    moved, number = forger.directory(b"e", parent=bottom, place=(ROOT, b"e"))
+    lower, _ = chain(forger, 500, number)
+    forger.publish([*nodes_of(laptop).items(), *upper, moved, *lower])
+    laptop.pull()
+    back, _ = forger.directory(b"e", parent=bottom)
+    forger.publish({**nodes_of(laptop), back[0]: back[1]}.items())
+    for dev in (laptop, desk):
+        assert "too deep" in det(dev.pull, BrokenTree).what
+
+
+def chain(forger: Forger, depth: int, parent: bytes) -> tuple[list[Item], bytes]:
+    """Directories in each other, and the number of the last."""
+    nodes = []
+    for _ in range(depth):
+        node, parent = forger.directory(b"d", parent=parent)
+        nodes.append(node)
+    return nodes, parent
 
 
 @row("H7", shows=["G17"], weaknesses=["list sums"])

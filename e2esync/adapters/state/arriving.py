@@ -15,6 +15,7 @@ SCHEMA = """
 CREATE TEMP TABLE incoming (
     key BLOB PRIMARY KEY, value BLOB, number BLOB, parent BLOB, moved_name BLOB, is_several INTEGER NOT NULL)
     WITHOUT ROWID;
+CREATE TEMP TABLE returned (node BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -65,6 +66,8 @@ class ArrivingTables(Tables):
             (sequence,),
         )
         for statement in (
+            "DELETE FROM returned",
+            "INSERT INTO returned SELECT node FROM moved JOIN incoming ON key = node WHERE number IS NOT NULL AND moved_name IS NULL",
             "DELETE FROM moved WHERE node IN (SELECT key FROM incoming)",
             "DELETE FROM directory WHERE node IN (SELECT key FROM incoming WHERE value IS NULL)",
             "DELETE FROM node WHERE key IN (SELECT key FROM incoming WHERE value IS NULL)",
@@ -121,8 +124,11 @@ class ArrivingTables(Tables):
         self.add_incoming(changes)
 
     def numbers_to_check(self, *, is_all: bool) -> list[bytes]:
-        """Return the directories in which something came in; all, also where one was moved with what is in it."""
-        moved = "SELECT 1 FROM incoming WHERE number IS NOT NULL AND moved_name IS NOT NULL LIMIT 1"
+        """Return the directories in which something came in; all, also where one was moved, or back, with what is in it."""
+        moved = (
+            "SELECT 1 FROM incoming WHERE number IS NOT NULL AND moved_name IS NOT NULL "
+            "UNION ALL SELECT 1 FROM returned LIMIT 1"
+        )
         query = "SELECT number FROM directory"
         if not is_all and not self._db.execute(moved).fetchone():
             query += " WHERE number IN (SELECT parent FROM incoming)"
