@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import count
 from random import Random
 
 import pytest
@@ -15,6 +16,7 @@ from e2esync.tree.pages import Item
 from e2esync.tree.values import DirectoryContent
 from moto_fixtures.hostile import HostileStore
 from tests.attacks.forge_tree import Forger, item, nodes_of
+from tests.engine.mortal import Death, run
 from tests.engine.test_sync import once, round_of, write
 from tests.engine.world import Dev, World
 
@@ -234,6 +236,32 @@ def test_two_contents_of_a_stray_are_settled_by_any_touch(pair, forger):
     round_of(a, b)
     assert len(files(a)) == 2
     quiet(a, b)
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_a_pull_that_was_killed_anywhere_is_finished_by_the_next(tmp_path, is_back):
+    for at in count(1):
+        store = HostileStore(MemoryStore())
+        world = World(tmp_path / str(at), store)
+        a, b = (world.device(name, store=store.view(name)) for name in "ab")
+        write(a, "d/x", b"x")
+        write(a, "d/sub/z", b"z")
+        round_of(a, b)
+        forger, expected = Forger(world.keys, store), {"Recovered/x": b"x", "Recovered/sub/z": b"z"}
+        if is_back:
+            lost(forger, a, b)
+            forger.publish([*nodes_of(a).items(), forger.directory(b"d")[0]])
+            expected = {"d/x": b"x", "d/sub/z": b"z"}
+        else:
+            forger.publish(without(a, D))
+        is_done = run(b, "pull", Death(at))
+        round_of(b, a)
+        assert files(b) == expected
+        assert len(b.tree()) == 4
+        world.close()
+        if is_done:
+            break
+    assert at > 5
 
 
 def some(dev: Dev, kind: str) -> list[str]:

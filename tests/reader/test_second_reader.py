@@ -554,7 +554,6 @@ def bad_values(two):
     yield "permission bits", but(6, [[0, 1, 8, 0o1000]])
     yield "permission bits twice", but(6, [[0, 1, 8, 0o644]] * 2)
     yield "a place with a slash", but(4, [[0, 1, 9, r.ROOT, b"a/b"]])
-    yield "a place in no directory", but(4, [[0, 1, 9, b"?" * 16, b"b"]])
     yield "a size", file(3, 2)
     yield "a content hash", file(4, bytes(32))
     yield "a chunk's key", file(7, [1, *content[7][1:]])
@@ -576,11 +575,15 @@ def test_a_value_with_one_thing_wrong_is_refused(two, dest, tmp_path):
         assert nothing_beside(dest)
 
 
-def test_a_birthplace_in_no_directory_is_refused(two, dest):
+def test_what_was_born_in_no_directory_or_put_into_none_is_recovered(two, dest):
     two.write(two.a, b"x", b"1")
     two.writer.nodes = {b"?" * 16 + key[16:]: value for key, value in two.writer.nodes.items()}
+    two.write(two.a, b"y", b"2")
+    two.move(two.a, key_of(r.ROOT, b"y", r.FILE), b"!" * 16, b"z")
     two.writer.push(two.a, [])
-    assert two.read(dest) == 6
+    assert two.read(dest) == 0
+    (vault,) = dest.iterdir()
+    assert list(tree_of(vault)) == ["Recovered", "Recovered/x", "Recovered/z"]
 
 
 def test_directories_in_a_circle_come_apart(two, dest):
