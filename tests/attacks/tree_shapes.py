@@ -203,7 +203,7 @@ def the_directory_of_strays_inside_of_a_stray(f: Forger) -> None:
     f.publish([node, item(ORPHANS, [entry]), f.file(b"s", place=(b"\x02" * 16, b"s"))])
 
 
-@shape()
+@shape("depth")
 def directories_deeper_than_1024(f: Forger) -> None:
     nodes: list[Item] = []
     parent = ROOT
