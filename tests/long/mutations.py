@@ -192,7 +192,7 @@ MUTATIONS = {
         "tests/engine/test_cases.py tests/engine/test_histories.py",
     ),
     "crowds: removed directories are not looked at when something leaves them": Mutation(
-        "engine/takeover.py", "    state.add_due(removed)", "    state.add_due([])", "tests/engine/test_sync.py"
+        "engine/takeover.py", "    state.add_due([*loose.nodes, *removed])", "    state.add_due(loose.nodes)", "tests/engine/test_sync.py"
     ),
     "plan: rows do not learn what others wrote the same": Mutation(
         "engine/plan.py",
