@@ -221,7 +221,7 @@ class Vault:
         parts, wanted = self._open_parts(), os.fsencode(path)
         found = listing.find(parts.state, wanted)
         content = found[1].content if found is not None else None
-        if not isinstance(content, FileContent):
+        if found is None or not isinstance(content, FileContent):
             name = wanted.decode(errors="backslashreplace")
             raise UsageError(
                 f"{name} is not a file of the vault",
@@ -230,7 +230,7 @@ class Vault:
                 else "nothing stands there; paths are relative to the folder",
                 fix="e2esync pull",
             )
-        stream = _ContentStream(self._chunks(parts, content))
+        stream = _ContentStream(self._chunks(parts, found[0], content))
         self._streams.add(stream)
         return io.BufferedReader(stream, BUFFER)
 
@@ -274,14 +274,14 @@ class Vault:
             if self._parts is None or self._rounds != rounds:
                 raise RuntimeError("the vault was pushed, pulled, pruned or closed while it was listed")
 
-    def _chunks(self, parts: SyncedFolder, content: FileContent) -> Generator[bytes]:
+    def _chunks(self, parts: SyncedFolder, node: bytes, content: FileContent) -> Generator[bytes]:
         """Yield verified chunks, each once the next is there, and the last once the whole is verified.
 
         They never come to more than the signed size: it stands for the end with callers who count.
         As a method, it keeps the vault open while only the stream is held.
         """
         held, left = None, content.size
-        for chunk in Downloader(parts, _no_file).chunks(content):
+        for chunk in Downloader(parts, _no_file).chunks(node, content):
             left -= len(chunk)
             if left < 0:
                 raise BadObject("a file's content is not the one that was signed")

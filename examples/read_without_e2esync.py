@@ -933,6 +933,23 @@ def _history_page(blobs: Blobs | LogFile, page: bytes, level: int) -> list[bytes
     return list(body[1:])
 
 
+def hash_at(pages: Blobs | LogFile, head: Head, sequence: int) -> bytes:
+    """Return the hash of a snapshot of a head's device (§8.2)."""
+    if sequence == head.sequence:
+        return head.hash
+    want(0 < sequence < head.sequence, "a push that the head of its device does not know")
+    level, offset = len(head.history) - 1, sequence - 1
+    while offset >= 64**level * len(head.history[level]):
+        offset -= 64**level * len(head.history[level])
+        level -= 1
+    item: bytes = head.history[level][offset // 64**level]
+    while level:
+        offset %= 64**level
+        level -= 1
+        item = _history_page(pages, item, level)[offset // 64**level]
+    return item
+
+
 def hold_against(head: Head, hashes: list[bytes], sequence: int, seen: bytes, who: str) -> None:
     """Refuse a head that is older than, or another than, what somebody saw of its device (§8.4)."""
     want(sequence <= head.sequence, f"the head of device {head.device.id.hex()} is older than {who} saw it")
@@ -1180,6 +1197,20 @@ def read_tree_page(encoded: bytes, level: int) -> tuple[list[bytes], list[bytes]
     want(type(body[0]) is int and body[0] == level, "a tree page of another level")
     want(all(a < b for a, b in pairwise(keys)), "keys do not ascend")
     return keys, values
+
+
+def value_in(pages: Blobs | LogFile, root: Sequence[Any] | None, key: bytes) -> bytes | None:
+    """Return the value of a node in a tree, of which only the way to it is read."""
+    if root is None:
+        return None
+    page, level = root
+    while level:
+        keys, values = read_tree_page(pages.page(TREE, page), level)
+        below = next((page for last, page in zip(keys, values, strict=True) if last >= key), None)
+        if below is None:
+            return None
+        page, level = below, level - 1
+    return dict(zip(*read_tree_page(pages.page(TREE, page), 0), strict=True)).get(key)
 
 
 def _walk_page(
@@ -1529,7 +1560,7 @@ def standing(key: bytes, places: list[Value]) -> tuple[bytes, bytes, Value | Non
 
 # --- §6.9 the view: what a node shows -------------------------------------------------------------
 
-MTIME_AT = {FILE: 4, SYMLINK: 1}  # in `[told, *form]`
+MTIME_AT = {FILE: 4, SYMLINK: 1}  # in `[told, *form, *dot]`
 
 
 def shown_contents(kind: int, contents: list[Value]) -> list[Value]:
@@ -1561,7 +1592,7 @@ def who_wrote(kind: int, content: list[Any]) -> str:
     """Return the part of a conflict copy's name that says by whom and when (§6.9)."""
     if kind != FILE:
         return ""
-    *_, device, saved = content
+    *_, device, saved = content[:7]
     device = re.sub("[^A-Za-z0-9]+", "-", device)[:32].strip("-") or "device"
     moment = datetime.fromtimestamp(min(max(saved, 0), LAST_SECOND), UTC)
     return f"{device}, {moment:%Y-%m-%d %H-%M} "
@@ -1650,7 +1681,7 @@ def fill_nodes(tables: sqlite3.Connection, secret: bytes, nodes: Iterable[tuple[
             secret,
             (key, parent, name),
             here=kind != DIRECTORY or shown[0].told,
-            shown=encode([[c.told, *c.form] for c in shown]),
+            shown=encode([[c.told, *c.form, *c.dot] for c in shown]),
             more=(shown_mode(kind, attributes), *(place.dot if place else (None, None, None))),
         )
     tables.execute("CREATE INDEX by_parent ON nodes (parent, name)")
@@ -1781,12 +1812,44 @@ def data_keys(vault: Vault, keys: list[Any]) -> list[bytes]:
     return opened
 
 
-def write_file(blobs: Blobs, path: bytes, content: list[Any]) -> None:
-    """Write one file and compare its content hash (§7)."""
+def write_file(blobs: Blobs, heads: list[Head], path: bytes, key: bytes, content: list[Any]) -> None:
+    """Write one file: as the tree has it, or where that fails as the device of its dot has signed it (§7)."""
+    try:
+        write_form(blobs, path, content)
+    except Bad as e:
+        os.unlink(path)  # noqa: PTH108
+        try:
+            write_form(blobs, path, signed_form(blobs, heads, key, content))
+        except Bad:
+            raise e from None
+
+
+def signed_form(blobs: Blobs, heads: list[Head], key: bytes, content: list[Any]) -> list[Any]:
+    """Return a content of a file as the device of its dot has written it, by that snapshot's signature (§7)."""
+    content_hash, dot = content[0], tuple(content[7:])
+    sequence, device, _ = dot
+    head = next((head for head in heads if head.device.id == device), None)
+    if head is None:
+        raise Bad("a content of a device without a head")
+    hash_ = hash_at(blobs, head, sequence)
+    body = blobs.page(SNAPSHOT_BLOB, keyed_id(blobs.vault.secret, "snapshot id", hash_))
+    found, snapshot = open_snapshot(blobs.vault, head.device, body)
+    want((found, snapshot[4]) == (hash_, sequence), "the snapshots of a device")
+    value = value_in(blobs, snapshot[6], key)
+    entries = parse_value(FILE, value, lambda _device, _sequence: True) if value is not None else []
+    own = [open_entry(FILE, entry) for entry in entries if entry[0][0] == device]
+    for c in (c for entry in own for c in entry.fields[1]):
+        if (c.dot, c.told) == (dot, content_hash):
+            return [c.told, *c.form]
+    raise Bad("a content that the device of its dot has not written")
+
+
+def write_form(blobs: Blobs, path: bytes, content: list[Any]) -> None:
+    """Write one form of a file and compare its content hash (§7)."""
     content_hash, keys, chunks, size, *_ = content
-    opened = data_keys(blobs.vault, keys)
     whole = blake3(key=derive(blobs.vault.secret, "content hash"))
     with new_file(path) as f:
+        opened = data_keys(blobs.vault, keys)
         for key, id_, length in references_of(blobs, chunks, size):
             want(key < len(opened), "a chunk under a key that the file does not list")
             chunk = blobs.chunk(opened[key], id_, length)
@@ -1805,19 +1868,19 @@ def printable(name: bytes) -> str:
     return ascii(os.fsdecode(name))
 
 
-def write_tree(blobs: Blobs, root: bytes) -> None:
+def write_tree(blobs: Blobs, heads: list[Head], root: bytes) -> None:
     """Write directories, then files, then symlinks: nothing is ever written through a symlink."""
-    query = "SELECT path, content FROM shown WHERE kind = ? ORDER BY path"
+    query = "SELECT path, key, content FROM shown WHERE kind = ? ORDER BY path"
     os.mkdir(root, 0o700)  # noqa: PTH102 - names are bytes here, and pathlib has only text
     for kind in (DIRECTORY, FILE, SYMLINK, VAULT_NODE):
-        for path, row in blobs.tables.execute(query, (kind,)):
+        for path, key, row in blobs.tables.execute(query, (kind,)):
             content = decode(row, "a row")
             place = root + b"/" + path
             match kind:
                 case 1:
                     os.mkdir(place, 0o700)  # noqa: PTH102
                 case 2:
-                    write_file(blobs, place, content)
+                    write_file(blobs, heads, place, key, content)
                 case 3:
                     os.symlink(content[0], place)  # noqa: PTH211
                 case _:
@@ -1945,16 +2008,7 @@ class LogFile:
 
     def value(self, root: tuple[bytes, int] | None, key: bytes) -> bytes | None:
         """Return the value of a node in a tree."""
-        if root is None:
-            return None
-        page, level = root
-        while level:
-            keys, values = read_tree_page(self.page(TREE, page), level)
-            below = next((page for last, page in zip(keys, values, strict=True) if last >= key), None)
-            if below is None:
-                return None
-            page, level = below, level - 1
-        return dict(zip(*read_tree_page(self.page(TREE, page), 0), strict=True)).get(key)
+        return value_in(self, root, key)
 
     def directory(self, number: bytes) -> bytes | None:
         """Return which directory has a number."""
@@ -1962,21 +2016,8 @@ class LogFile:
         return bytes(row[0]) if row else None
 
     def hash_at(self, device: bytes, sequence: int) -> bytes:
-        """Return the hash of a snapshot, by the head of its device (§8.2)."""
-        head = self.heads[device]
-        if sequence == head.sequence:
-            return head.hash
-        want(0 < sequence < head.sequence, "a push that the head of its device does not know")
-        level, offset = len(head.history) - 1, sequence - 1
-        while offset >= 64**level * len(head.history[level]):
-            offset -= 64**level * len(head.history[level])
-            level -= 1
-        item: bytes = head.history[level][offset // 64**level]
-        while level:
-            offset %= 64**level
-            level -= 1
-            item = _history_page(self, item, level)[offset // 64**level]
-        return item
+        """Return the hash of a snapshot, by the head of its device."""
+        return hash_at(self, self.heads[device], sequence)
 
     def snapshot(self, device: bytes, sequence: int) -> dict[int, Any] | None:
         """Return a snapshot, if it is in the file."""
@@ -2602,7 +2643,7 @@ def read_vault(vault: Vault, known: list[Known], stage: Path, *, deep: bool) -> 
     if deep:
         blobs.check_deep()
         check_all_snapshots(vault, heads, blobs)
-    write_tree(blobs, os.fsencode(stage / "tree" / vault.id.hex()))
+    write_tree(blobs, heads, os.fsencode(stage / "tree" / vault.id.hex()))
     return tables
 
 

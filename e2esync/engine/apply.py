@@ -199,7 +199,7 @@ class _Applier:
             stands = look_up(self._state, step.thing).shown
             assert stands is not None
             assert isinstance(stands.content, FileContent)
-            self._stage(step, downloader.whole(stands.content))
+            self._stage(step, downloader.whole(node_of(step.thing), stands.content))
             done += step.size
             self._vault.progress("pull", done, total)
 

@@ -9,7 +9,7 @@ were removed, and comes again when the rules change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from e2esync.adapters.files import Unreadable
 from e2esync.adapters.state import DiskRow, FolderState
@@ -27,6 +27,9 @@ from e2esync.merge.fold import fold
 from e2esync.merge.join import NO_ENTRIES
 from e2esync.tree.keys import ROOT, Kind, kind_of
 from e2esync.tree.values import Content, FileContent
+
+Coming: TypeAlias = tuple[bytes, Content | None]
+"""A file of rules that comes, or goes (None): key of the node, and content."""
 
 ANEW = b"anew"  # noted in place of the digest of rules: the next scan asks about everything
 
@@ -83,21 +86,21 @@ def _has_moved(state: FolderState, node: bytes) -> bool:
     return bool(entries) and bool(fold(entries).places)
 
 
-def _coming(vault: SyncedFolder, nodes: Iterable[bytes]) -> dict[bytes, Content | None]:
+def _coming(vault: SyncedFolder, nodes: Iterable[bytes]) -> dict[bytes, Coming]:
     """Return the files of rules that come, or go (None), by the number of the directory."""
-    found: dict[bytes, Content | None] = {}
+    found: dict[bytes, Coming] = {}
     for due in (due for node in nodes for due in things(vault.state, node)):
         if due.row is not None and due.row.name == RULES_FILE and (due.is_gone or due.is_moved):
-            found.setdefault(due.row.parent, None)
+            found.setdefault(due.row.parent, (due.node, None))
         if due.shown is not None and due.shown.name == RULES_FILE:
-            found[due.shown.parent] = due.shown.content
+            found[due.shown.parent] = due.node, due.shown.content
     return found
 
 
 class _TreeRules:
     """Answers about places of the tree: by rules that come, else by those that this disk has there now."""
 
-    def __init__(self, vault: SyncedFolder, coming: Mapping[bytes, Content | None]) -> None:
+    def __init__(self, vault: SyncedFolder, coming: Mapping[bytes, Coming]) -> None:
         self._vault, self._state, self._coming = vault, vault.state, coming
         self._places = Places(vault.state)
         self._book = Book[bytes](self._above, self._read)
@@ -119,15 +122,15 @@ class _TreeRules:
         path = self._places.directory(number)
         called = join(path or b"", RULES_FILE)
         if number in self._coming:
-            return understood(self._content(self._coming[number], called), called)
+            return understood(self._content(*self._coming[number], called), called)
         return understood(read_rules(self._vault.folder, path), called) if path is not None else None
 
-    def _content(self, content: Content | None, path: bytes) -> bytes | None:
+    def _content(self, node: bytes, content: Content | None, path: bytes) -> bytes | None:
         if content is None:
             return None
         if not isinstance(content, FileContent) or content.size > MAX_SIZE:
             raise Unreadable(path, f"{RULES_FILE.decode()} is too large or no file")
-        return b"".join(Downloader(self._vault, _no_file).chunks(content))
+        return b"".join(Downloader(self._vault, _no_file).chunks(node, content))
 
     def is_ignored(self, place: Place, kind: Kind) -> bool:
         """Return whether what stands at a place is ignored; raises Unreadable: it is unknown."""

@@ -15,7 +15,6 @@ from e2esync.adapters.catalogue import Catalogue
 from e2esync.adapters.state import DiskRow, FolderState, Step
 from e2esync.engine.places import Place
 from e2esync.engine.shown import Shown, digest_of, dots_bytes, shown_of
-from e2esync.errors import MissingObject
 from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import FileContent, SymlinkContent, WrappedKey
@@ -177,11 +176,7 @@ def settle_all(state: FolderState, nodes: Iterable[bytes]) -> None:
 
 
 def step_of(due: Due, catalogue: Catalogue) -> Step:
-    """Return what has to be fetched and put for a content.
-
-    Raises:
-        MissingObject: No index says where the content lies.
-    """
+    """Return what has to be fetched and put for a content; one that no index names is looked for when it is fetched."""
     stands = due.shown
     assert stands is not None
     content = stands.content
@@ -202,7 +197,7 @@ def step_of(due: Due, catalogue: Catalogue) -> Step:
     reference = content.chunks[0]
     locations = catalogue.find(reference.id)
     if not locations:
-        raise MissingObject("a part of a file is in no index of the store")
+        return Step(*place, content.mtime, content.size, None, None, None, None, None)
     key = content.keys[reference.key]
     return Step(
         *place,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
 
@@ -50,20 +50,25 @@ class Push(NamedTuple):
 
 
 class Pushes:
-    """What the heads that this device has accepted lead to."""
+    """What heads lead to: those that this device has accepted, or those that it is given, with their indexes loaded."""
 
-    def __init__(self, vault: SyncedFolder, heard: Heard | None = None) -> None:
+    def __init__(
+        self, vault: SyncedFolder, heard: Heard | None = None, heads: Sequence[Head] | None = None
+    ) -> None:
         self._vault = vault
-        seen = {device: ObjectInfo("", 0, etag) for device, etag in load_seen(vault.state).items()}
-        heads = read_heads(vault, Listed(seen))
-        load_indexes(vault, heads)
-        self.heads = sorted(own_heads(vault, heads), key=lambda head: head.device)
+        found = _accepted(vault) if heads is None else heads
+        self.heads = sorted(found, key=lambda head: head.device)
         self._by_device = {head.device: head for head in self.heads}
         self._reader = BlobReader(vault, partial(refresh, vault), heard)
         self.get: Callable[[bytes, int], list[Item]] = lru_cache(PAGES)(self._reader.tree_page)
         self._history_page = lru_cache(HISTORY_PAGES)(self._reader.history_page)
         self._snapshot = lru_cache(SNAPSHOTS)(self._read_snapshot)
         self._context = lru_cache(CONTEXTS)(self._read_context)
+
+    def covers(self, device: bytes, sequence: int) -> bool:
+        """Return whether a device has a head, and has come as far as a sequence."""
+        head = self._by_device.get(device)
+        return head is not None and sequence <= head.sequence
 
     def tree(self, root: tuple[bytes, int] | None) -> StoredTree:
         """Return a tree by its root."""
@@ -120,10 +125,8 @@ class Pushes:
 
     def _is_there(self, point: Point) -> bool:
         device, sequence, digest = point
-        head = self._by_device.get(device)
         return (
-            head is not None
-            and sequence <= head.sequence
+            self.covers(device, sequence)
             and self.hash_of(device, sequence) == digest
             and self.snapshot(device, sequence) is not None
         )
@@ -151,6 +154,14 @@ class Pushes:
             return None
         context = before | {other: (at, digest) for other, at, digest in snapshot.changes}
         return context if _hash_of(context) == snapshot.context_hash else None
+
+
+def _accepted(vault: SyncedFolder) -> list[Head]:
+    """Return the heads that this device has accepted, and its own, with their indexes loaded."""
+    seen = {device: ObjectInfo("", 0, etag) for device, etag in load_seen(vault.state).items()}
+    heads = read_heads(vault, Listed(seen))
+    load_indexes(vault, heads)
+    return own_heads(vault, heads)
 
 
 def _hash_of(context: ContextMap) -> bytes:

@@ -38,6 +38,7 @@ _NOBODY = bytes(16)  # id of the device that joins what there was
 class Thing(NamedTuple):
     """What is to be brought back."""
 
+    node: bytes  # key
     path: bytes
     content: Content
     mode: int | None
@@ -60,7 +61,7 @@ def version(vault: SyncedFolder, path: bytes, name: str) -> Thing:
     """
     for event in versions(vault, path):
         if event.id == name and is_thing(event) and event.content is not None:
-            return Thing(path, event.content, None)
+            return Thing(event.node, path, event.content, None)
     raise UsageError(f"there is no version {name!r} of this file", fix="e2esync history PATH")
 
 
@@ -81,7 +82,7 @@ def deleted(vault: SyncedFolder, path: bytes) -> list[Thing]:
         raise UsageError("nothing was deleted there", fix="e2esync log, which tells what was")
     last = things[0]
     return [
-        Thing(event.path, event.content, None)
+        Thing(event.node, event.path, event.content, None)
         for event in things
         if (event.device, event.sequence) == (last.device, last.sequence) and event.content is not None
     ]
@@ -127,7 +128,7 @@ def things_at(then: SyncedFolder, path: bytes) -> list[Thing]:
     """
     below = path + b"/" if path else b""
     things = [
-        Thing(where, shown.content, shown.mode)
+        Thing(key, where, shown.content, shown.mode)
         for where, key, shown in everything(then.state)
         if (where == path or where.startswith(below)) and kind_of(key) is not Kind.VAULT
     ]
@@ -217,7 +218,7 @@ def _write(
         here = expected.get(thing.path)
         match thing.content:
             case FileContent() as content:
-                staged = downloader.whole(content)
+                staged = downloader.whole(thing.node, content)
                 staged.set_meta(
                     content.mtime, thing.mode or (here.mode if here else DEFAULT_MODES[Kind.FILE])
                 )

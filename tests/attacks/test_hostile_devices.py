@@ -6,21 +6,30 @@ It signs whatever it likes. What honest devices hold in the end is one tree, and
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from e2esync.adapters.stores.directory import DirectoryStore
+from e2esync.crypto import recovery
 from e2esync.engine import merge
+from e2esync.engine.download import Downloader
 from e2esync.engine.fetch import read_head
 from e2esync.engine.history import events
 from e2esync.engine.join import find_vaults, look_at
 from e2esync.engine.members import open_membership
 from e2esync.engine.merge import BrokenTree
 from e2esync.engine.prune import prune
+from e2esync.engine.restore_offline import decrypt_offline
 from e2esync.engine.verify import verify
-from e2esync.errors import Fork, IntegrityError, Rollback
+from e2esync.errors import Fork, IntegrityError, MissingObject, Rollback
 from e2esync.format import names
+from e2esync.format.cbor import decode
+from e2esync.merge.fold import fold
 from e2esync.merge.retention import Rules
+from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind, node_key
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import Entry, FileContent
@@ -28,12 +37,14 @@ from e2esync.vault.keyring import open_keyring
 from e2esync.vault.trust import Trusted
 from e2esync.wiring.home import at
 from e2esync.wiring.localdevice import HomeDevice
+from examples import read_without_e2esync as reader
 from moto_fixtures.hostile import HostileStore
 from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, noch, row, trust_of
 from tests.attacks.arena_defences import DEFENCES, Patch, always, skipped
 from tests.attacks.forge_tree import Forger, changed, item, nodes_of, raw
 from tests.cli.conftest import no_settings, run
 from tests.engine.world import Dev, Keys
+from tests.engine.world import tree as tree_of
 
 __all__ = ["no_settings", "run"]  # fixtures of the command line
 
@@ -63,6 +74,7 @@ DEFENCES.update(
         "what was seen stays": (Patch("e2esync.engine.merge", "_goes_on", always(True)),),
         "only what was seen goes": (Patch("e2esync.merge.join", "join_entries", _absence_deletes),),
         "together": (Patch("e2esync.vault.trust", "check_together", skipped),),
+        "what its device signed": (Patch("e2esync.engine.honest:HonestForms", "find", always(None)),),
         "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
         "one verdict": (Patch("e2esync.engine.merge", "_check_kept", skipped),),
     }
@@ -145,7 +157,7 @@ def test_a_content_passed_off_as_anothers_stands_beside_it(arena: Arena):
         raise AttackSucceeded("what another device wrote was replaced under its name")
 
 
-@row("H5", weaknesses=["what was seen stays"])
+@row("H5", weaknesses=[("what was seen stays", "what its device signed")])
 def test_dead_references_under_anothers_dot_do_not_replace_living_ones(arena: Arena):
     """The form of a value with the higher keys counts (format §6.8): here that is the honest one."""
     laptop, desk = arena.pair()
@@ -175,6 +187,169 @@ def test_dead_references_under_anothers_dot_do_not_replace_living_ones(arena: Ar
         raise AttackSucceeded(f"a file of an honest device cannot be read any more: {error!r}") from error
     if newcomer.tree()[b"plain"][1] != CANARY:
         raise AttackSucceeded("another content is read")
+
+
+def dead_key(_forger: Forger, content: FileContent) -> FileContent:
+    """A data key that does not open, and is higher than every other."""
+    return content._replace(keys=tuple(key._replace(wrapped=b"\xff" * 40) for key in content.keys))
+
+
+def dead_reference(_forger: Forger, content: FileContent) -> FileContent:
+    """A chunk that is nowhere, with an id that is higher than every other."""
+    assert not isinstance(content.chunks, ListRoot)
+    *before, last = content.chunks
+    return content._replace(chunks=(*before, last._replace(id=b"\xff" * 32)))
+
+
+def other_bytes(forger: Forger, content: FileContent) -> FileContent:
+    """A chunk that is there and opens, with other bytes than the content hash says."""
+    while True:
+        key, reference = forger.chunk(b"?" * content.size)
+        if (key,) > content.keys:
+            return content._replace(keys=(key,), chunks=(reference,))
+
+
+def list_of_nothing(_forger: Forger, content: FileContent) -> FileContent:
+    """A list of chunks that is nowhere; a list is higher than references."""
+    size = max(content.size, 65)
+    return content._replace(size=size, chunks=ListRoot(b"\xff" * 32, 0, 65))
+
+
+def no_file(_size: int, _sparse: bool):
+    raise AssertionError("a stream writes no file")
+
+
+def copy_of_the_store(arena: Arena, folder: Path) -> tuple[Path, Path]:
+    """What `decrypt --offline` and the second reader are given: the store on a disk, and a file of words."""
+    for key in arena.store.shown():
+        (folder / "copy" / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "copy" / key).write_bytes(arena.store.body(key))
+    (folder / "words").write_text(" ".join(recovery.to_words(arena.world.entropy)))
+    return folder / "copy", folder / "words"
+
+
+def file_in(dev: Dev, name: bytes) -> tuple[bytes, FileContent]:
+    """A file of the root as the tree of a device has it: key of its node, and content."""
+    node = node_key(ROOT, name, Kind.FILE)
+    (content,) = fold(decode_entries(decode(nodes_of(dev)[node]), Kind.FILE)).contents
+    assert isinstance(content, FileContent)
+    return node, content
+
+
+def winning(arena: Arena, make: Callable[[Forger, FileContent], FileContent]) -> tuple[Dev, Dev, FileContent]:
+    """Let a forged form of the laptop's file stand in every tree; return two devices, and the content as it was."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    _, honest = file_in(laptop, b"plain")
+
+    def forged(entry: Entry) -> Entry:
+        return entry._replace(contents=(make(forger, honest),))
+
+    forger.publish(changed(nodes_of(laptop), b"plain", forged).items())
+    alike(laptop, desk)
+    for dev in (desk, laptop):  # now nobody's newest snapshot has what was there before
+        arena.edit(dev, f"more of {dev.name}", b"more")
+        dev.push()
+    alike(laptop, desk)
+    for dev in (desk, laptop):
+        shown = file_in(dev, b"plain")[1]
+        assert (shown.dot, shown.hash) == (honest.dot, honest.hash)
+        assert (shown.keys, shown.chunks) != (honest.keys, honest.chunks)
+    return laptop, desk, honest
+
+
+WINNING = pytest.mark.parametrize("make", [dead_key, dead_reference, other_bytes, list_of_nothing])
+
+
+@row("H5", weaknesses=["what its device signed"])
+@WINNING
+def test_a_form_that_wins_and_is_dead_hides_no_honest_bytes(arena: Arena, make):
+    """The reader goes to the snapshot in which the content's device has signed it (format §7)."""
+    laptop, desk, _ = winning(arena, make)
+    newcomer = arena.newcomer()
+    try:
+        newcomer.pull()
+    except IntegrityError as error:
+        raise AttackSucceeded(f"a file of an honest device cannot be read any more: {error!r}") from error
+    if newcomer.tree()[b"plain"][1] != CANARY:
+        raise AttackSucceeded("another content is read")
+    for dev in (laptop, desk, newcomer):
+        verify(dev.vault, dev.keys.identity, deep=True)
+
+
+@row("H5", weaknesses=["what its device signed"])
+@WINNING
+def test_decrypting_a_copy_of_the_store_finds_the_honest_bytes_too(arena: Arena, make):
+    laptop, _, _ = winning(arena, make)
+    arena.note(laptop)
+    copy, _ = copy_of_the_store(arena, arena.home / "other")
+    try:
+        (done,) = decrypt_offline(copy, arena.home / "out", arena.world.entropy)
+    except IntegrityError as error:
+        raise AttackSucceeded(f"a file of an honest device cannot be read any more: {error!r}") from error
+    if Path(done["directory"], "plain").read_bytes() != CANARY:
+        raise AttackSucceeded("another content is read")
+
+
+@row("H5", weaknesses=["what its device signed"])
+@pytest.mark.parametrize("make", [dead_key, dead_reference, list_of_nothing])
+def test_verify_finds_a_file_good_that_can_be_read_in_its_devices_own_form(arena: Arena, make):
+    laptop, _, _ = winning(arena, make)
+    try:
+        verify(laptop.vault, laptop.keys.identity, deep=True)
+    except IntegrityError as error:
+        raise AttackSucceeded(f"the honest form is not looked for: {error!r}") from error
+
+
+@pytest.mark.row("H5")
+@WINNING
+def test_the_second_reader_finds_the_honest_bytes_too(arena: Arena, make):
+    laptop, _, _ = winning(arena, make)
+    copy, words = copy_of_the_store(arena, arena.home / "other")
+    assert reader.main([str(copy), str(arena.home / "out"), "--recovery-file", str(words), "--deep"]) == 0
+    (only,) = (arena.home / "out").iterdir()
+    assert tree_of(only)[b"plain"] == laptop.tree()[b"plain"]
+
+
+@pytest.mark.row("H5")
+def test_a_stream_goes_on_in_the_honest_form_where_the_forged_one_breaks_off(arena: Arena):
+    """Its first chunk is the honest one: that was handed out already."""
+    laptop, _ = arena.pair()
+    whole = random.Random(1).randbytes(5 << 20)
+    arena.edit(laptop, "large", whole)
+    laptop.push()
+    node, content = file_in(laptop, b"large")
+    forged = dead_reference(Forger(arena.world.keys, arena.store), content)
+    given = list(Downloader(laptop.vault, no_file).chunks(node, forged))
+    assert len(given) > 1
+    assert b"".join(given) == whole
+
+
+@pytest.mark.row("H5")
+@pytest.mark.parametrize("command", ["pull", "verify"])
+@pytest.mark.parametrize("verb", ["lose", "zero"])
+def test_where_the_honest_form_is_not_to_be_read_either_it_is_an_error_as_ever(arena: Arena, verb, command):
+    laptop, _, honest = winning(arena, dead_reference)
+    assert not isinstance(honest.chunks, ListRoot)
+    (reference,) = honest.chunks
+    (place,) = laptop.vault.catalogue.find(reference.id)
+    getattr(arena.store, verb)(names.pack(arena.world.keys.vault_id, place.pack))
+    if command == "pull":
+        arena.newcomer_refuses(IntegrityError)
+    else:
+        det(lambda: verify(laptop.vault, laptop.keys.identity, deep=True), IntegrityError)
+
+
+@pytest.mark.row("H5")
+def test_what_a_device_itself_signed_and_nobody_can_read_is_an_error(arena: Arena):
+    laptop, _ = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    content = dead_reference(forger, forger.text(b"its own"))
+    dead = item(node_key(ROOT, b"dead", Kind.FILE), [forger.entry(content, 0o644)])
+    forger.publish([*nodes_of(laptop).items(), dead])
+    arena.refuses(laptop, kinds=(MissingObject,), recovers=False)
+    arena.newcomer_refuses(MissingObject)
+    det(lambda: verify(laptop.vault, laptop.keys.identity, deep=True), MissingObject)
 
 
 # --- H1, H7: one broken word ----------------------------------------------------------------------
