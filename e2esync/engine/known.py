@@ -104,10 +104,13 @@ class KnownHere:
         return (key, Stand(*self._state.stand(key))) if key is not None else None
 
     def content(self, thing: Thing, like: Content | None, dot: Dot) -> Content:
-        """Return the content of a thing under a dot, stored."""
+        """Return the content of a thing under a dot, stored: as it was stored here, where that was done."""
+        source = self._of_stand[thing.stand]
+        stored = source.read.stored if source.read is not None else None
+        if isinstance(like, FileContent) and stored is not None and stored.hash == like.hash:
+            return like._replace(dot=dot, size=stored.size, keys=stored.keys, chunks=stored.chunks)
         if like is not None:
             return like._replace(dot=dot)
-        source = self._of_stand[thing.stand]
         read = self._stored(thing, source, ())
         self._summary.uploaded_files += 1
         mtime = source.found.mtime if source.found is not None else source.old.mtime if source.old else 0
@@ -238,7 +241,9 @@ class KnownHere:
         has_write = any(act.is_touched for act, _ in looked)
         for act, source in looked:
             whole = source
-            if act.thing is not None and has_write and not _has(contents, act.thing.value):
+            # what gets a dot of ours is stored by us: the form in the tree may be one that nobody can read
+            is_anew = len(looked) > 1 or act.is_edited
+            if act.thing is not None and has_write and (is_anew or not _has(contents, act.thing.value)):
                 whole = source._replace(read=self._stored(act.thing, source, contents))
             if act.thing is not None:
                 self._of_stand[act.thing.stand] = whole

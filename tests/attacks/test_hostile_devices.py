@@ -326,6 +326,36 @@ def test_a_stream_goes_on_in_the_honest_form_where_the_forged_one_breaks_off(are
 
 
 @pytest.mark.row("H5")
+@WINNING
+def test_who_settles_a_conflict_signs_no_dead_form_as_its_own(arena: Arena, make):
+    """What stays gets a dot of the device that settles it, so that device is whom readers go back to."""
+    laptop, desk = arena.pair()
+    for dev in (laptop, desk):
+        arena.edit(dev, "plain", b"by " + dev.name.encode())
+    laptop.push()
+    desk.push()
+    alike(laptop, desk)
+    node = node_key(ROOT, b"plain", Kind.FILE)
+    forger = Forger(arena.world.keys, arena.store)
+
+    def forged(entry: Entry) -> Entry:
+        files = [each for each in entry.contents if isinstance(each, FileContent)]
+        dead = [make(forger, each) if each.dot.device == laptop.device.id else each for each in files]
+        return entry._replace(contents=tuple(dead))
+
+    nodes = nodes_of(laptop)
+    entries = decode_entries(decode(nodes[node]), Kind.FILE)
+    forger.publish({**nodes, node: item(node, [forged(entry) for entry in entries])[1]}.items())
+    alike(laptop, desk)
+    (by_desk,) = [path for path, thing in desk.tree().items() if thing[1] == b"by desk"]
+    (desk.root / by_desk.decode()).unlink()
+    desk.push()
+    shown = alike(laptop, desk, arena.newcomer())
+    assert b"by laptop" in contents(shown)
+    assert b"by desk" not in contents(shown)
+
+
+@pytest.mark.row("H5")
 @pytest.mark.parametrize("command", ["pull", "verify"])
 @pytest.mark.parametrize("verb", ["lose", "zero"])
 def test_where_the_honest_form_is_not_to_be_read_either_it_is_an_error_as_ever(arena: Arena, verb, command):
