@@ -170,7 +170,7 @@ class _Scanner:
             return  # a thing that a run was moving when it was cut off, and that no stock has found yet
         kind = KINDS.get(fingerprint.kind)
         is_known = row is not None and row.kind == kind and row.inode == fingerprint.inode
-        is_same = row is not None and is_known and is_unchanged(row, fingerprint)
+        is_same = row is not None and is_known and self._is_as_left(row, path, fingerprint)
         if not is_same and self._rules.is_ignored(path, is_directory=kind is Kind.DIRECTORY):
             self._pass_over(directory, path, row)
             return
@@ -193,6 +193,14 @@ class _Scanner:
             self._new.add(num)
         if kind is Kind.DIRECTORY:
             below.append(_Directory(path, claim.number if claim else None, num))
+
+    def _is_as_left(self, row: DiskRow, path: bytes, fingerprint: Fingerprint) -> bool:
+        """Return whether a thing is as its row says: no directory either that got the inode of one that was removed."""
+        if not is_unchanged(row, fingerprint):
+            return False
+        if row.kind != Kind.DIRECTORY or fingerprint.ctime_ns == row.ctime or row.birth is None:
+            return True
+        return self._folder.birth_ns(path) in {None, row.birth}
 
     def _pass_over(self, directory: _Directory, path: bytes, row: DiskRow | None) -> None:
         """Leave out what is ignored; if it has a row, it is not followed any more."""

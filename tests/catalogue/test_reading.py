@@ -138,6 +138,22 @@ def test_files_that_are_unpacked_anew_over_each_other_are_edited_and_not_moved(
     assert plain(b) == ["f0=5", "f1=6", "f2=7", "f3=8", "f4=9"]
 
 
+@pytest.mark.case(18)
+def test_a_directory_that_was_made_anew_with_the_inode_it_had_goes_where_others_move_it(pair):
+    a, b = pair
+    put(a, "d/x", "1")
+    round_of(a, b)
+    put(a, "d/y", "2")
+    (row,) = [row for row in a.vault.state.rows_in(bytes(16)) if row.name == b"d"]
+    believe(a, b"d", birth=row.birth - 1)  # as if the disk had given the inode to another of that name
+    once(a)
+    move(b, "d", "e")
+    once(b)
+    once(a)
+    round_of(a, b)
+    assert plain(a) == ["e/", "e/x=1", "e/y=2"]
+
+
 @pytest.mark.case(19)
 def test_a_file_that_was_only_touched_is_no_edit_and_no_conflict_with_one(pair):
     a, b = pair
