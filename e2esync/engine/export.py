@@ -21,6 +21,7 @@ from e2esync.engine.told import Event, tell
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import MissingObject, UsageError
 from e2esync.format import names
+from e2esync.merge.naming import LAST_SECOND
 from e2esync.tree.keys import kind_of
 from e2esync.tree.values import FileContent, SymlinkContent
 from e2esync.vault.cipher import BlobKind
@@ -28,7 +29,6 @@ from e2esync.vault.heads import Head, signed_body
 
 VERSION = 1
 IN_MEMORY = 1 << 20  # bytes of the changes of one push; more wait in a temporary file
-LAST_SECOND = 253_402_300_799  # of the year 9999
 
 Write = Callable[[bytes], object]
 

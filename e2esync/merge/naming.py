@@ -16,7 +16,7 @@ from e2esync.tree.values import Content, FileContent, SymlinkContent
 
 MOST_OF_DEVICE = 32  # characters
 DIGITS = (8, 16, 32)  # of the tag: the next number where the name is taken
-_LAST_TIME = 253_402_300_799  # s: the end of the year 9999
+LAST_SECOND = 253_402_300_799  # s since 1970: the end of the year 9999
 
 Tag = Callable[[bytes], bytes]
 """A keyed hash of 16 bytes: that which numbers directories (format §6.1)."""
@@ -53,7 +53,7 @@ def _whose(content: Content) -> str:
 
 def _by(device_name: str, saved: int) -> str:
     device = re.sub(r"[^A-Za-z0-9]+", "-", device_name)[:MOST_OF_DEVICE].strip("-") or "device"
-    time = datetime.fromtimestamp(min(max(saved, 0), _LAST_TIME), UTC)
+    time = datetime.fromtimestamp(min(max(saved, 0), LAST_SECOND), UTC)
     return f"{device}, {time:%Y-%m-%d %H-%M} "
 
 

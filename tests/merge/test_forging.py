@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from e2esync.errors import BadObject
-from e2esync.merge.claims import check_claims
+from tests.merge.claims import check_claims
 from tests.merge.court import RULES, without
 from tests.merge.forging import NEVER, live
 

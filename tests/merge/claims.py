@@ -1,4 +1,4 @@
-"""What a snapshot may claim to have seen: what was signed, and with it all that this had seen (format §8.4).
+"""What a snapshot may claim to have seen: what was signed, and with it all that this had seen. Demanded here; of the second half the program does not ask yet (format §8.4).
 
 A context decides what is new and what was deleted (see `e2esync.merge.join`). So a claim in advance would
 swallow what is written later, and one that leaves out what a snapshot had seen would swallow what only that
