@@ -16,8 +16,8 @@ from e2esync.engine.listing import find
 from e2esync.engine.ondisk import fingerprint
 from e2esync.engine.places import Places
 from e2esync.engine.plan import of_row
-from e2esync.engine.scan import row_path
 from e2esync.engine.shown import digest_of, shown_of
+from e2esync.engine.ways import row_path
 from e2esync.errors import NeedsYou, UsageError
 from e2esync.tree.keys import Kind, kind_of
 from e2esync.tree.values import FileContent

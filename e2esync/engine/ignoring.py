@@ -18,7 +18,7 @@ from e2esync.engine.diskrules import DiskRules, own_names, read_rules, understoo
 from e2esync.engine.download import Downloader
 from e2esync.engine.places import Place, Places, join
 from e2esync.engine.plan import Due, of_row, settle_all, things
-from e2esync.engine.scan import RULES_NOTED, Scan, below
+from e2esync.engine.scan import ANEW, RULES_NOTED, Scan, below
 from e2esync.engine.shown import entries_of, removed_above
 from e2esync.engine.vault import Summary, SyncedFolder, failure
 from e2esync.ignoring.book import Book
@@ -30,8 +30,6 @@ from e2esync.tree.values import Content, FileContent
 
 Coming: TypeAlias = tuple[bytes, Content | None]
 """A file of rules that comes, or goes (None): key of the node, and content."""
-
-ANEW = b"anew"  # noted in place of the digest of rules: the next scan asks about everything
 
 
 def untrack(vault: SyncedFolder, found: Scan) -> list[bytes]:

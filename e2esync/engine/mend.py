@@ -33,11 +33,11 @@ from e2esync.engine.ownindex import own_index
 from e2esync.engine.places import Places
 from e2esync.engine.publish import Relisted, publish_snapshot, publish_tree, put_pending_head
 from e2esync.engine.reading import ChangedWhileRead, Reader
-from e2esync.engine.scan import row_path
 from e2esync.engine.shown import decoded, digest_of, dots_bytes, encoded, entries_of
 from e2esync.engine.sweep import settle
 from e2esync.engine.upload import Uploader
 from e2esync.engine.vault import Summary, SyncedFolder, failure
+from e2esync.engine.ways import row_path
 from e2esync.errors import IntegrityError
 from e2esync.format import names
 from e2esync.merge.fold import fold

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from e2esync.engine.places import Places
 from e2esync.engine.plan import due_things
-from e2esync.engine.scan import Scan, below, row_path
+from e2esync.engine.scan import Scan, below
 from e2esync.engine.vault import SyncedFolder
+from e2esync.engine.ways import row_path
 from e2esync.tree.keys import Kind
 
 

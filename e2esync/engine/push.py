@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from e2esync.engine import ownhead
 from e2esync.engine.away import forget_packs
 from e2esync.engine.content import ContentStore
@@ -19,7 +21,7 @@ from e2esync.engine.own import Listed, check_pending, see_own_head
 from e2esync.engine.owner import has_looked, knows_nothing, see_owner
 from e2esync.engine.preview import push_actions
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
-from e2esync.engine.scan import scan
+from e2esync.engine.scan import Within, scan
 from e2esync.engine.stock import take_stock
 from e2esync.engine.sweep import sweep
 from e2esync.engine.upload import Uploader
@@ -57,12 +59,15 @@ def begin(vault: SyncedFolder) -> Listed:
     return listed
 
 
-def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
+def publish(
+    vault: SyncedFolder, summary: Summary, listed: Listed, *, within: Within = None, beat: bool = False
+) -> None:
     """Scan the folder, store what changed and publish it; now and then look whether the store has kept it."""
     if knows_nothing(vault.state):  # its first word is that of somebody who has seen what there is
         fetch_good(vault, listed)
         has_looked(vault.state)
-    known = write_without(vault, listed, lambda marks: _write_and_publish(vault, summary, marks))
+    write = partial(_write_and_publish, vault, summary, within=within, beat=beat)
+    known = write_without(vault, listed, write)
     published = put_pending_head(vault)
     if known.calls_for_mending or is_time_to_look(vault, quiet=not published):
         published |= mend(vault, summary, marks=known.marks, anew=bool(known.lost))
@@ -71,10 +76,12 @@ def publish(vault: SyncedFolder, summary: Summary, listed: Listed) -> None:
         sweep(vault)
 
 
-def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> None:
+def _write_and_publish(
+    vault: SyncedFolder, summary: Summary, marks: Marks, *, within: Within, beat: bool
+) -> None:
     bring_back_late(vault, recent_only=True)
     vars(summary).update(vars(Summary()))  # of an attempt that was undone
-    found = scan(vault.folder, vault.state, clock=vault.clock)
+    found = scan(vault.folder, vault.state, clock=vault.clock, within=within)
     untracked = untrack(vault, found)
     (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()
     with Uploader(vault) as uploader:
@@ -85,7 +92,7 @@ def _write_and_publish(vault: SyncedFolder, summary: Summary, marks: Marks) -> N
         is_emptied = rows > 1 and not vault.state.has_rows()
         guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
         has_news = ownhead.load(vault.state).sequence > 0 and is_news(vault, marks)
-        if local.changed or has_news:
+        if local.changed or has_news or beat:
             # What counts as published is on this disk: else a power cut puts an older content back, as an edit.
             vault.folder.barrier()
             root = publish_tree(vault, uploader, local.changed)

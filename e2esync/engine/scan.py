@@ -6,21 +6,24 @@ counts as deleted only if it is missing again a second later; what cannot be rea
 
 Ignore rules are asked about what would be written, and about nothing that is as it was. If they are
 not those of the last scan, they are asked about every row, and the folder is walked once more.
+
+Somebody who watches the folder knows where something may have changed: then only that is looked at.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from e2esync.adapters.files import Fingerprint, LocalFolder, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState, Found
 from e2esync.engine.diskrules import DiskRules, own_names
 from e2esync.engine.shown import shown_at
 from e2esync.engine.vault import Clock
+from e2esync.engine.ways import Ways, row_path
 from e2esync.ignoring.rules import RULES_FILE
 from e2esync.merge.standing import ORPHANS
 from e2esync.tree.keys import ROOT, Kind, kind_of
@@ -29,6 +32,7 @@ GRAIN_NS = 20_000_000  # a change within one tick of the clock may leave the sam
 LOOK_AGAIN = 1.0  # seconds until a missing path counts as deleted
 BATCH = 1000
 RULES_NOTED = "ignore rules"  # what names all files of rules that the last scan went by
+ANEW = b"anew"  # noted in place of that: the next scan asks about everything
 
 _PARKED = re.compile(rb"\.e2esync-moving-[0-9a-f]{32}")
 LETTERS: dict[Kind, Literal["f", "d", "l"]] = {Kind.DIRECTORY: "d", Kind.FILE: "f", Kind.SYMLINK: "l"}
@@ -62,9 +66,27 @@ class _Directory(NamedTuple):
     num: int | None  # its place in the found table, if it is there
 
 
-def scan(folder: LocalFolder, state: FolderState, *, clock: Clock) -> Scan:
-    """Walk the folder; what differs from the rows is in the result and in `state.found()`."""
+Within: TypeAlias = Collection[bytes] | None
+"""Paths at which something may have changed: all else is taken to be as it was. None: nobody knows."""
+
+
+class _RulesChanged(Exception):
+    """What changed, or came, are ignore rules: they decide about more than was to be looked at."""
+
+
+def scan(folder: LocalFolder, state: FolderState, *, clock: Clock, within: Within = None) -> Scan:
+    """Walk the folder, or look `within` it; what differs from the rows is in the result and in `state.found()`.
+
+    A directory that came is walked whole, one that was known is not.
+    """
     noted = state.get(RULES_NOTED)
+    if within is not None and noted != ANEW and state.has_rows():
+        try:
+            scanner = _Scanner(folder, state, clock)
+            scanner.look_at(within, rules=noted)
+            return scanner.finish()
+        except _RulesChanged:
+            pass
     scanner = _Scanner(folder, state, clock)
     if scanner.walk() != noted:
         scanner = _Scanner(folder, state, clock)
@@ -84,6 +106,7 @@ class _Scanner:
         self._batch: list[Found] = []
         self._count = 0
         self._blank = not state.has_rows()
+        self._is_partial = False
 
     def ask_about_rows(self) -> None:
         """Find the rows of what is ignored; where that is unknown, they stay."""
@@ -103,16 +126,61 @@ class _Scanner:
     def walk(self) -> bytes | None:
         """Walk the folder; return what names the rules that it went by."""
         self._state.clear_found()
-        todo = [_Directory(b"", ROOT, None)]
+        self._walk_all([_Directory(b"", ROOT, None)])
+        self._state.add_found(self._batch)
+        self._result.rules = self._rules.digest()
+        return self._result.rules
+
+    def look_at(self, paths: Collection[bytes], *, rules: bytes | None) -> None:
+        """Look at these paths alone, by the rules that were noted.
+
+        Raises:
+            _RulesChanged: Those are not all the rules any more.
+        """
+        self._is_partial = True
+        self._state.clear_found()
+        ways, todo = Ways(self._folder, self._state), sorted(paths, reverse=True)
+        while todo:
+            path = todo.pop()
+            claimed = set(self._result.claimed)
+            try:
+                spot = ways.first_unknown(path)
+                if spot is not None:
+                    self._look_at(*spot, ways)
+            except Unreadable as unreadable:
+                self._result.failed.append((path, unreadable.reason))
+            todo += ways.paths(self._result.claimed - claimed)  # something else may stand there now
+        self._state.add_found(self._batch)
+        self._result.rules = rules
+
+    def _look_at(self, path: bytes, number: bytes, ways: Ways) -> None:
+        """Compare what stands at a path in a known directory with its row; walk it, if it is a directory that came."""
+        above, _, name = path.rpartition(b"/")
+        if name == RULES_FILE:
+            raise _RulesChanged
+        here, row = self._folder.stat(path), self._state.row_at(number, name)
+        below: list[_Directory] = []
+        if here is not None:
+            self._compare(_Directory(above, number, None), path, here, row, below)
+        elif row is not None and not self._is_ignored_row(gone := Gone(path, row)):
+            self._result.gone.append(gone)
+        is_as_left = (
+            row is not None
+            and here is not None
+            and row.inode == here.inode
+            and self._is_as_left(row, path, here)
+        )
+        if below and not is_as_left:
+            ways.close(path)
+            self._walk_all(below)
+
+    def _walk_all(self, todo: list[_Directory]) -> None:
         while todo:
             directory = todo.pop()
             try:
                 todo.extend(self._walk(directory))
             except Unreadable as unreadable:
                 self._result.failed.append((directory.path, unreadable.reason))
-        self._state.add_found(self._batch)
-        self._result.rules = self._rules.digest()
-        return self._result.rules
 
     def finish(self) -> Scan:
         """Return what was put aside."""
@@ -141,6 +209,8 @@ class _Scanner:
             here = row if row is not None and row.name == name else None
             if here is not None:
                 row = next(rows, None)
+            if name == RULES_FILE and self._is_partial:
+                raise _RulesChanged
             if name == RULES_FILE:
                 self._rules.look_into(directory.path)
             self._compare(directory, prefix + name, fingerprint, here, below)
@@ -340,19 +410,6 @@ def is_unchanged(row: DiskRow, fingerprint: Fingerprint) -> bool:
         fingerprint.inode,
     )
     return same and row.scanned - row.ctime > GRAIN_NS
-
-
-def row_path(state: FolderState, row: DiskRow) -> bytes | None:
-    """Return the path of a row, or None if a directory above it has no row."""
-    names = [row.name]
-    parent = row.parent
-    while parent != ROOT:
-        above = state.directory_row(parent)
-        if above is None:
-            return None
-        names.append(above.name)
-        parent = above.parent
-    return b"/".join(reversed(names))
 
 
 def below(

@@ -8,15 +8,16 @@ from e2esync.engine.marker import check_marker
 from e2esync.engine.preview import push_actions
 from e2esync.engine.pull import looked
 from e2esync.engine.push import begin, publish
-from e2esync.engine.scan import scan
+from e2esync.engine.scan import Within, scan
 from e2esync.engine.vault import Summary, SyncedFolder
 
 
-def sync(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
+def sync(vault: SyncedFolder, *, dry_run: bool = False, within: Within = None, beat: bool = False) -> Summary:
     """Publish what changed in the folder, and bring it to the newest state of the vault.
 
     What was changed here and cannot be published yet is left alone and listed in `skipped`.
-    `dry_run` only says what would be done.
+    `dry_run` only says what would be done. `within`: where something may have changed, if that is known.
+    `beat`: publish also where nothing changed here, for the others to see what this device has joined.
 
     Raises:
         IntegrityError: Something in the store fails verification; the folder was not touched. If it was the tree of
@@ -32,7 +33,7 @@ def sync(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
         summary.actions += looked(vault, begin(vault))
         return summary
     listed = begin(vault)
-    publish(vault, summary, listed)
+    publish(vault, summary, listed, within=within, beat=beat)
     aside = fetch_good(vault, listed)
     apply(vault, summary)
     refuse(aside, summary)
