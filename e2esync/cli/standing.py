@@ -9,7 +9,7 @@ from e2esync.cli.output import columns, counted, escape, size_text, time_text
 from e2esync.cli.session import Session
 
 if TYPE_CHECKING:
-    from e2esync.wiring.survey import FolderSurvey, Need
+    from e2esync.engine.survey import FolderSurvey, Need
 
 NEEDS_YOU = 4
 STALE_AFTER = 30 * 86_400  # seconds

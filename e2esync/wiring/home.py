@@ -40,6 +40,18 @@ class Home:
         """The store that a setup without one gets."""
         return self.data / "store"
 
+    @property
+    def daemon_lock(self) -> Path:
+        """What the one daemon of this home holds."""
+        return self.state / "daemon.lock"
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon answers."""
+        from e2esync.adapters.peer import socket_path
+
+        return socket_path(self.state)
+
     def vault(self, vault_id: bytes) -> Path:
         """Return the directory of what this device knows of a vault."""
         return self.state / vault_id.hex()

@@ -1,0 +1,103 @@
+"""The commands of the daemon: start, stop, pause and resume, as typer sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from e2esync.cli import daemon
+from e2esync.cli import options as o
+from e2esync.cli.session import Session
+
+PACE = "Pace"
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        "--settle",
+        envvar="E2ESYNC_SETTLE",
+        metavar="SECONDS",
+        min=0,
+        max=3600,
+        help="How long a file has to be quiet before it is taken; 2 if not given.",
+        rich_help_panel=PACE,
+        show_default=False,
+    ),
+]
+Poll = Annotated[
+    float | None,
+    typer.Option(
+        "--poll",
+        envvar="E2ESYNC_POLL",
+        metavar="SECONDS",
+        min=0.1,
+        max=86_400,
+        help="How often the store is asked; if not given, every 5 seconds, and every 60 once all is quiet.",
+        rich_help_panel=PACE,
+        show_default=False,
+    ),
+]
+
+
+def _rate(name: str, way: str) -> typer.models.OptionInfo:
+    info: typer.models.OptionInfo = typer.Option(
+        name,
+        envvar="E2ESYNC_" + name.removeprefix("--").replace("-", "_").upper(),
+        metavar="RATE",
+        help=f"Bytes per second that may go {way}, such as 500k or 2M.",
+        rich_help_panel=PACE,
+        show_default=False,
+    )
+    return info
+
+
+LimitUp = Annotated[str | None, _rate("--limit-up", "to the store")]
+LimitDown = Annotated[str | None, _rate("--limit-down", "from the store")]
+Foreground = Annotated[
+    bool,
+    typer.Option("--foreground", envvar="E2ESYNC_FOREGROUND", help="Run in this terminal, or as a service."),
+]
+
+
+def start(
+    *,
+    foreground: Foreground = False,
+    settle: Seconds = None,
+    poll: Poll = None,
+    limit_up: LimitUp = None,
+    limit_down: LimitDown = None,
+    json: o.Json = False,
+    no_input: o.NoInput = False,
+    yes: o.Yes = False,
+    plain: o.Plain = False,
+) -> None:
+    """Keep all folders in sync, in the background."""
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    wanted = daemon.Wanted(
+        settle, poll, daemon.rate(limit_up, "--limit-up"), daemon.rate(limit_down, "--limit-down")
+    )
+    if foreground:
+        daemon.run(session, wanted)
+    else:
+        daemon.start(session, wanted)
+
+
+def stop(
+    json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
+) -> None:
+    """End the daemon, once what it is at is done."""
+    daemon.stop(Session(json=json, no_input=no_input, yes=yes, plain=plain))
+
+
+def pause(
+    json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
+) -> None:
+    """Let the daemon do nothing by itself until `resume`."""
+    daemon.pause(Session(json=json, no_input=no_input, yes=yes, plain=plain))
+
+
+def resume(
+    json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
+) -> None:
+    """Let the daemon go on, at once."""
+    daemon.resume(Session(json=json, no_input=no_input, yes=yes, plain=plain))

@@ -1,0 +1,466 @@
+"""One folder, kept in sync by one thread: it waits for what its schedule says, and does one round after the other."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+from e2esync.daemon.schedule import Job, Kind, Pace, Schedule
+from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, state_of, trouble_of
+from e2esync.engine.glance import differs, emptied
+from e2esync.engine.heartbeat import is_behind
+from e2esync.engine.notes import FolderNote
+from e2esync.engine.pull import pull
+from e2esync.engine.push import push
+from e2esync.engine.seen import note_sync
+from e2esync.engine.survey import FolderSurvey, Need, known
+from e2esync.engine.sync import sync
+from e2esync.engine.vault import Progress, Summary, SyncedFolder
+from e2esync.errors import Busy, IntegrityError, StateBehind, UsageError
+
+log = logging.getLogger(__name__)
+
+MAKE_WAY = 2.0  # seconds in which a command that asked for the folder can take it
+SCAN_BY_CLOCK = 60.0  # seconds between looks at everything where no events come; more where a look takes long
+BUDGET = 20  # times as long as a look took, until the next by the clock
+COMMANDS = {"push": push, "pull": pull, "sync": sync}
+
+
+class Hints(Protocol):
+    """Hears where something may have changed."""
+
+    def touched(self, path: bytes, /) -> None:
+        """Hear that something happened at a path in the folder."""
+
+    def lost(self, reason: str, /) -> None:
+        """Hear that nobody knows what happened."""
+
+
+class Watching(Protocol):
+    """Tells of changes until it is stopped."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether events come."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why none come, and what helps."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+class Traffic(NamedTuple):
+    """Requests and bytes."""
+
+    requests: Mapping[str, int]
+    up: int  # bytes
+    down: int  # bytes
+
+    def since(self, before: Traffic) -> dict[str, Any]:
+        """Return what came on top."""
+        requests = {verb: count - before.requests[verb] for verb, count in self.requests.items()}
+        return {"requests": requests, "up": self.up - before.up, "down": self.down - before.down}
+
+
+class Ground(Protocol):
+    """What the keeper stands on: made of the configuration by whoever starts it."""
+
+    @property
+    def note(self) -> FolderNote:
+        """The folder."""
+
+    def open(self, progress: Progress) -> AbstractContextManager[SyncedFolder]:
+        """Give the folder, locked for this process."""
+
+    def renew(self, vault: SyncedFolder) -> SyncedFolder:
+        """Give it as that of a new device."""
+
+    def traffic(self) -> Traffic:
+        """Return what went to the store so far."""
+
+    def watch(self, hints: Hints) -> Watching:
+        """Watch the folder."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """The clocks, passed in."""
+
+    steady: Callable[[], float]  # seconds; counts while the machine sleeps
+    wall: Callable[[], float] = time.time  # seconds since 1970
+
+
+@dataclass
+class Order:
+    """What a command hands over."""
+
+    command: str
+    dry_run: bool
+    accepted: frozenset[str]
+    progress: Progress
+    done: Future[Summary]
+    traffic: dict[str, Any] = field(default_factory=dict)  # what went to the store for it
+
+
+class Keeper:
+    """Keeps one folder in sync. All methods but those of its thread may be called from any thread."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        *,
+        pace: Pace,
+        jitter: Callable[[], float],
+        times: Times,
+        report: Callable[[], None],
+    ) -> None:
+        self.ground = ground
+        self._times, self._report = times, report
+        self._schedule = Schedule(pace, jitter)
+        self._change = threading.Condition()
+        self._orders: deque[Order] = deque()
+        self._is_ending = self._makes_way = False
+        self._way_made = threading.Event()
+        self._survey = FolderSurvey(ground.note)
+        self._bad: dict[str, str] = {}  # files that could not be handled, and why
+        self._trouble: Trouble | None = None
+        self._work: Work | None = None
+        self._stack = ExitStack()
+        self._vault: SyncedFolder | None = None
+        self._watch: Watching | None = None
+        self._progress: Progress | None = None  # of an order
+        self.rounds = 0
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    # from any thread
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end_soon(self) -> None:
+        """End after the round that is on its way."""
+        with self._change:
+            self._is_ending = True
+            self._change.notify()
+
+    def end(self) -> None:
+        """End after the round that is on its way, and wait for that."""
+        self.end_soon()
+        self._thread.join()
+
+    def pause(self) -> None:
+        """Do nothing by itself until `resume`."""
+        with self._change:
+            self._schedule.pause()
+        self._report()
+
+    def resume(self) -> None:
+        """Go on, at once."""
+        with self._change:
+            self._schedule.resume(self._times.steady())
+            self._change.notify()
+        self._report()
+
+    def touched(self, path: bytes, /) -> None:
+        """Hear of an event; of the root itself there is nothing to sync."""
+        if not path:
+            return
+        with self._change:
+            self._schedule.touch(path, self._times.steady())
+            self._change.notify()
+
+    def lost(self, reason: str, /) -> None:
+        """Hear that events were lost."""
+        log.warning("events were lost: %s", reason)
+        with self._change:
+            self._schedule.lose(self._times.steady())
+            self._change.notify()
+
+    def order(self, order: Order) -> None:
+        """Do next what a command wants."""
+        with self._change:
+            if self._is_ending:
+                order.done.set_exception(Busy("the daemon is about to end"))
+                return
+            self._orders.append(order)
+            self._change.notify()
+
+    def make_way(self) -> None:
+        """Give the folder to whoever asks, as soon as the round on its way is done; return then."""
+        with self._change:
+            self._makes_way = True
+            self._way_made.clear()
+            self._change.notify()
+        self._way_made.wait()
+
+    @property
+    def standing(self) -> FolderStanding:
+        """How the folder stands."""
+        with self._change:
+            waiting, work, trouble = self._schedule.waiting, self._work, self._trouble
+            state = state_of(
+                self._survey,
+                is_paused=self._schedule.paused,
+                is_working=work is not None,
+                waiting=waiting,
+                trouble=trouble,
+            )
+            survey = replace(self._survey, pending_up=waiting)
+            watch = self._watch.trouble if self._watch is not None else None
+            return FolderStanding(state, survey, waiting, trouble, work, watch)
+
+    # the thread
+
+    def _run(self) -> None:
+        try:
+            while (todo := self._next()) is not None:
+                if isinstance(todo, Order):
+                    self._obey(todo)
+                else:
+                    self._round(todo)
+                self._report()
+        finally:
+            self._close()
+            if self._watch is not None:
+                self._watch.stop()
+            with self._change:
+                self._is_ending = True
+                self._way_made.set()
+                for order in self._orders:
+                    order.done.set_exception(Busy("the daemon has ended"))
+
+    def _next(self) -> Order | Job | None:
+        """Wait for what is to be done; None to end."""
+        with self._change:
+            while True:
+                if self._is_ending:
+                    return None
+                if self._makes_way:
+                    self._let_go()
+                    continue
+                if self._orders:
+                    return self._orders.popleft()
+                now = self._times.steady()
+                job = self._schedule.next(now)
+                if job is not None:
+                    return job
+                wakes = self._schedule.wakes_at()
+                before = time.monotonic()
+                self._change.wait(None if wakes is None else max(wakes - now, 0.0) + 0.001)
+                if self._times.steady() - now > time.monotonic() - before + SLEPT:
+                    self._schedule.lose(self._times.steady())  # events of the time asleep are maybe lost
+
+    def _let_go(self) -> None:
+        self._close()
+        self._makes_way = False
+        self._schedule.retry_at = self._times.steady() + MAKE_WAY
+        self._way_made.set()
+
+    def _round(self, job: Job) -> None:
+        with self._change:
+            taken = self._schedule.take(job)
+        began, summary, aside = self._times.steady(), Summary(), None
+        try:
+            vault = self._opened()
+            if job.kind is Kind.WHOLE and (self._watch is None or not self._watch.is_live):
+                self._watch_again()
+            job = self._without_emptied(vault, job, taken)
+            try:
+                summary = self._do(vault, job)
+            except StateBehind:
+                vault = self._renew(vault)
+                summary = self._do(vault, job)
+            except IntegrityError as error:  # one device's word was set aside; all else was done
+                if error.done is None:
+                    raise
+                summary, aside = error.done, error
+            self._note_bad(job, summary)
+            self._look(vault)
+            behind = is_behind(vault)
+        except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on, and `status` says it
+            self._failed(job, taken, error)
+            return
+        finally:
+            with self._change:
+                self._work = None
+        with self._change:
+            now = self._times.steady()
+            again = [item["path"].encode() for item in summary.skipped]
+            self._trouble = self._troubled(aside)
+            self._schedule.succeed(job, now, is_news=is_news(summary), is_behind=behind, again=again)
+            if job.kind is Kind.WHOLE and self._watch is not None and not self._watch.is_live:
+                self._schedule.whole_at = now + max(SCAN_BY_CLOCK, BUDGET * (now - began))
+            self.rounds += 1
+
+    def _do(self, vault: SyncedFolder, job: Job) -> Summary:
+        if job.kind is Kind.POLL:
+            return pull(vault)
+        if job.kind is Kind.TOUCHED and job.within is not None and not differs(vault, job.within):
+            return Summary(conflicts=vault.state.count_beside())
+        self._show("looking", 0, None)
+        return sync(vault, within=job.within, beat=job.kind is Kind.BEAT)
+
+    def _without_emptied(self, vault: SyncedFolder, job: Job, taken: dict[bytes, Any]) -> Job:
+        """Leave out files that have just become empty, once."""
+        if job.kind is not Kind.TOUCHED or job.within is None:
+            return job
+        with self._change:
+            held = {
+                path
+                for path in emptied(vault, job.within)
+                if self._schedule.hold(path, taken[path], self._times.steady())
+            }
+        for path in held:
+            del taken[path]
+        return job._replace(within=job.within - held)
+
+    def _obey(self, order: Order) -> None:
+        """Do what a command wants; what goes wrong is its to say."""
+        if not order.done.set_running_or_notify_cancel():
+            return
+        self._progress, before = order.progress, self.ground.traffic()
+        try:
+            vault = replace(self._opened(), accepted=order.accepted)
+            work = COMMANDS[order.command]
+            try:
+                summary = work(vault, dry_run=order.dry_run)
+            except StateBehind:
+                if order.dry_run:
+                    raise
+                vault = replace(self._renew(vault), accepted=order.accepted)
+                summary = work(vault, dry_run=order.dry_run)
+            self._look(self._opened())
+        except BaseException as error:  # noqa: BLE001  it is handed to who waits for it
+            self._close()
+            order.done.set_exception(error)
+        else:
+            order.traffic = self.ground.traffic().since(before)
+            order.done.set_result(summary)
+        finally:
+            self._progress = None
+            with self._change:
+                self._work = None
+                self._schedule.resume_after_order(self._times.steady())
+
+    # the open folder
+
+    def _opened(self) -> SyncedFolder:
+        if self._vault is None:
+            with ExitStack() as stack:
+                vault = stack.enter_context(self.ground.open(self._show))
+                self._stack = stack.pop_all()
+            self._vault = vault
+            with self._change:
+                self._survey = known(self.ground.note, vault.state)
+        return self._vault
+
+    def _watch_again(self) -> None:
+        """Watch, before everything is looked at: what happens meanwhile is told of."""
+        if self._watch is not None:
+            self._watch.stop()
+        self._watch = self.ground.watch(self)
+
+    def _renew(self, vault: SyncedFolder) -> SyncedFolder:
+        log.warning("the local state was behind: this goes on as a new device")
+        renewed = self.ground.renew(vault)
+        self._vault = renewed
+        return renewed
+
+    def _close(self) -> None:
+        self._vault = None
+        self._stack.close()
+
+    def _note_bad(self, job: Job, summary: Summary) -> None:
+        """Note which files could not be handled, until they are."""
+        if job.kind is Kind.WHOLE:
+            self._bad = {}
+        for path in job.within or ():
+            self._bad.pop(path.decode("utf-8", "backslashreplace"), None)
+        self._bad.update({item["path"]: item["reason"] for item in summary.failed})
+
+    def _look(self, vault: SyncedFolder) -> None:
+        """Note how the folder stands."""
+        note_sync(vault)
+        survey = known(self.ground.note, vault.state)
+        if self._bad:
+            survey = replace(survey, needs=(*survey.needs, _could_not(self._bad)))
+        with self._change:
+            self._survey = survey
+
+    # what went wrong
+
+    def _failed(self, job: Job, taken: dict[bytes, Any], error: Exception) -> None:
+        self._close()
+        now = self._times.wall()
+        trouble = trouble_of(error, now)
+        if trouble is not None and trouble.state is State.ERROR:  # without its text, in which names may stand
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            log.error("a round failed: %s\n%s", type(error).__name__, trace)
+        elif trouble is not None:
+            log.warning("a round failed: %s", trouble.need.code)
+        with self._change:
+            if (
+                trouble is not None
+                and self._trouble is not None
+                and self._trouble.need.code == trouble.need.code
+            ):
+                trouble = replace(trouble, since=self._trouble.since)
+            self._trouble = trouble
+            self._schedule.fail(job, self._times.steady(), taken, soon=trouble is None)
+
+    def _troubled(self, aside: IntegrityError | None) -> Trouble | None:
+        return trouble_of(aside, self._times.wall()) if aside is not None else None
+
+    def _show(self, stage: str, done: int, total: int | None) -> None:
+        _, up, down = self.ground.traffic()
+        with self._change:
+            before = self._work
+            since = before.since if before is not None else self._times.wall()
+            self._work = Work(stage, done, total, since, up, down)
+        if self._progress is not None:
+            self._progress(stage, done, total)
+
+
+SLEPT = 5.0  # seconds by which the clocks differ after the machine has slept
+
+
+def _could_not(bad: dict[str, str]) -> Need:
+    path, reason = next(iter(bad.items()))
+    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return Need(
+        "files-failed", f"{path} is not synced: {reason}{more}", "mend what is named; it is tried again"
+    )
+
+
+def is_news(summary: Summary) -> bool:
+    """Return whether a round did anything."""
+    return any(
+        (
+            summary.uploaded_files,
+            summary.downloaded_files,
+            summary.moved,
+            summary.deleted_local,
+            summary.deleted_remote,
+        )
+    )
+
+
+def check_command(command: str, accepted: Sequence[str]) -> None:
+    """Refuse an order that is none.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if command not in COMMANDS or not all(isinstance(risk, str) for risk in accepted):
+        raise UsageError("the daemon does not know this command")

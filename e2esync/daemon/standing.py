@@ -1,0 +1,153 @@
+"""States that people understand, and the sentence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from e2esync.engine.survey import FolderSurvey, Need
+from e2esync.errors import (
+    Busy,
+    E2ESyncError,
+    IntegrityError,
+    Locked,
+    NeedsYou,
+    NoAccess,
+    SafetyStop,
+    StoreRefused,
+    TemporaryError,
+    UsageError,
+)
+
+
+class State(StrEnum):
+    """How a folder, or all of them, stand. The first of these that one folder is in is that of all."""
+
+    ERROR = "error"
+    LOCKED = "locked"
+    NEEDS_YOU = "needs-you"
+    OFFLINE = "offline"
+    PAUSED = "paused"
+    SYNCING = "syncing"
+    UP_TO_DATE = "up-to-date"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What keeps a folder from being synced, or was found on the way."""
+
+    state: State
+    need: Need
+    since: float  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How far a round is."""
+
+    stage: str
+    done: int
+    total: int | None
+    since: float  # seconds since 1970
+    up: int  # bytes to the store since then
+    down: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStanding:
+    """How one folder stands in the daemon."""
+
+    state: State
+    survey: FolderSurvey
+    waiting: int = 0  # paths that were touched and not taken on yet
+    trouble: Trouble | None = None
+    work: Work | None = None
+    watch: str | None = None  # why no events come, and what helps
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What a person has to see to."""
+        found = self.survey.needs
+        if self.trouble is not None and self.trouble.state is not State.OFFLINE:
+            found = (self.trouble.need, *found)
+        return found
+
+
+def trouble_of(error: Exception, now: float) -> Trouble | None:
+    """Return what an error comes to; None if nothing is wrong: another process is at work."""
+    match error:
+        case Busy():
+            return None
+        case Locked():
+            state = State.LOCKED
+        case TemporaryError():
+            state = State.OFFLINE
+        case NeedsYou() | SafetyStop() | StoreRefused() | NoAccess() | IntegrityError() | UsageError():
+            state = State.NEEDS_YOU
+        case _:
+            state = State.ERROR
+    if isinstance(error, E2ESyncError):
+        text = f"{error.what}: {error.why}" if error.why else error.what
+        return Trouble(state, Need(error.code, text, error.fix), now)
+    need = Need("bug", f"something went wrong that should not ({type(error).__name__})", "e2esync doctor")
+    return Trouble(state, need, now)
+
+
+def state_of(
+    survey: FolderSurvey, *, is_paused: bool, is_working: bool, waiting: int, trouble: Trouble | None
+) -> State:
+    """Return the state of a folder."""
+    if is_paused:
+        return State.PAUSED
+    if trouble is not None:
+        return trouble.state
+    if is_working or waiting:
+        return State.SYNCING
+    return State.NEEDS_YOU if survey.needs else State.UP_TO_DATE
+
+
+def overall(states: Sequence[State]) -> State:
+    """Return the state of all folders together."""
+    order = list(State)
+    return min(states, key=order.index, default=State.UP_TO_DATE)
+
+
+def sentence(standings: Sequence[FolderStanding]) -> str:
+    """Return what there is to say of all folders, in one sentence."""
+    state = overall([each.state for each in standings])
+    those = [each for each in standings if each.state is state]
+    match state:
+        case State.UP_TO_DATE:
+            return "Everything is up to date."
+        case State.SYNCING:
+            return _syncing(those)
+        case State.PAUSED:
+            return "Paused: nothing is synced until `e2esync resume`."
+        case State.OFFLINE:
+            return f"Offline: {_text(those)}; it goes on by itself when the store answers."
+        case State.LOCKED:
+            return f"Locked: {_text(those)}; it goes on by itself once they open."
+        case State.NEEDS_YOU:
+            return f"Needs you: {_text(those)}."
+        case State.ERROR:
+            return f"Error: {_text(those)}; it is tried again."
+
+
+def _text(standings: Sequence[FolderStanding]) -> str:
+    needs = [need for each in standings for need in _told(each)]
+    more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
+    return (needs[0].text.rstrip(".") if needs else "see below") + more
+
+
+def _told(standing: FolderStanding) -> Sequence[Need]:
+    return [standing.trouble.need] if standing.trouble is not None else standing.needs
+
+
+def _syncing(standings: Sequence[FolderStanding]) -> str:
+    waiting = sum(each.waiting for each in standings)
+    for each in standings:
+        work = each.work
+        if work is not None and work.total:
+            return f"Syncing: {work.stage}, {100 * min(work.done, work.total) // work.total} %."
+    return f"Syncing: {waiting} changes wait to be quiet." if waiting > 1 else "Syncing."

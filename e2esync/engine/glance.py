@@ -1,0 +1,47 @@
+"""A look at what was touched, before anything is asked of the store: most of it is what our own hand did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from e2esync.adapters.files import Unreadable
+from e2esync.engine.scan import scan
+from e2esync.engine.vault import Clock, SyncedFolder
+from e2esync.tree.keys import ROOT
+
+_NO_WAITING = Clock(
+    time.time_ns, lambda _seconds: None
+)  # what is gone is looked at again when it is published
+
+
+def differs(vault: SyncedFolder, within: Collection[bytes]) -> bool:
+    """Return whether anything at these paths is not as its row says."""
+    found = scan(vault.folder, vault.state, clock=_NO_WAITING, within=within)
+    if found.gone or found.untracked or found.failed:
+        return True
+    return next(vault.state.found(), None) is not None
+
+
+def emptied(vault: SyncedFolder, within: Collection[bytes]) -> set[bytes]:
+    """Return which of these files have become empty: programs do that before they write a file anew."""
+    found = set()
+    for path in within:
+        try:
+            here = vault.folder.stat(path)
+        except Unreadable:
+            continue  # the scan says so
+        if here is not None and (here.kind, here.size) == ("f", 0) and _had_content(vault, path):
+            found.add(path)
+    return found
+
+
+def _had_content(vault: SyncedFolder, path: bytes) -> bool:
+    number, names = ROOT, path.split(b"/")
+    for name in names[:-1]:
+        row = vault.state.row_at(number, name)
+        if row is None or row.number is None:
+            return False
+        number = row.number
+    row = vault.state.row_at(number, names[-1])
+    return row is not None and bool(row.size)

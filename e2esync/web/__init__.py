@@ -1,0 +1,1 @@
+"""The daemon's face: what it is asked and told over its socket."""

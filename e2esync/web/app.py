@@ -1,0 +1,141 @@
+"""What the daemon answers, as HTTP and JSON.
+
+    GET  /ping                    {}
+    GET  /status                  how things stand
+    GET  /status?since=V          the same, once something has changed since version V, or after a while
+    POST /pause, /resume, /stop   {}
+    POST /make-way {vault}        {} once the folder is free for a command that works on it by itself
+    POST /order {vault, command, dry_run, accepted}
+                                  lines: {"progress": [stage, done, total]}…, then {"summary": …, "traffic": …} or {"error": …}
+    GET  /metrics                 Prometheus text
+
+Whoever reaches the socket is this user: its directory is closed to others, and the peer is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from e2esync.daemon.daemon import Daemon
+from e2esync.daemon.keeper import Order, check_command
+from e2esync.daemon.metrics import metrics
+from e2esync.daemon.values import status_values
+from e2esync.engine.vault import Summary
+from e2esync.errors import E2ESyncError
+
+LONGEST_WAIT = 25.0  # seconds until `?since=` answers though nothing changed
+_DONE = None
+
+
+def make_app(daemon: Daemon, *, stop: Callable[[], None]) -> Starlette:
+    """Return the application; `stop` ends the process."""
+
+    def ping(_: Request) -> Response:
+        return JSONResponse({})
+
+    def status(request: Request) -> Response:
+        since = request.query_params.get("since")
+        version = daemon.wait(int(since), LONGEST_WAIT) if since is not None else daemon.version
+        return JSONResponse({"version": version, **status_values(daemon.standings())})
+
+    def pause(_: Request) -> Response:
+        daemon.pause()
+        return JSONResponse({})
+
+    def resume(_: Request) -> Response:
+        daemon.resume()
+        return JSONResponse({})
+
+    def end(_: Request) -> Response:
+        stop()
+        return JSONResponse({})
+
+    def measures(_: Request) -> Response:
+        return PlainTextResponse(metrics(daemon.standings()))
+
+    routes = [
+        Route("/ping", ping),
+        Route("/status", status),
+        Route("/metrics", measures),
+        Route("/pause", pause, methods=["POST"]),
+        Route("/resume", resume, methods=["POST"]),
+        Route("/stop", end, methods=["POST"]),
+        Route("/make-way", _MakeWay(daemon).answer, methods=["POST"]),
+        Route("/order", _Orders(daemon).answer, methods=["POST"]),
+    ]
+    return Starlette(routes=routes)
+
+
+class _MakeWay:
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    async def answer(self, request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        given = await request.json()
+        try:
+            keeper = self._daemon.keeper(bytes.fromhex(given["vault"]))
+        except E2ESyncError:
+            return JSONResponse({})  # nobody is in the way
+        await run_in_threadpool(keeper.make_way)
+        return JSONResponse({})
+
+
+class _Orders:
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    async def answer(self, request: Request) -> Response:
+        return StreamingResponse(self._lines(await request.json()), media_type="application/x-ndjson")
+
+    def _lines(self, given: dict[str, Any]) -> Iterator[str]:
+        told: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+        done: Future[Summary] = Future()
+        done.add_done_callback(lambda _: told.put(_DONE))
+        try:
+            check_command(given["command"], given["accepted"])
+            keeper = self._daemon.keeper(bytes.fromhex(given["vault"]))
+            order = Order(
+                given["command"],
+                bool(given["dry_run"]),
+                frozenset(given["accepted"]),
+                lambda *progress: told.put(list(progress)),
+                done,
+            )
+            keeper.order(order)
+            while (progress := told.get()) is not _DONE:
+                yield json.dumps({"progress": progress}) + "\n"
+            yield json.dumps({"summary": _summary(done.result()), "traffic": order.traffic}) + "\n"
+        except E2ESyncError as error:
+            yield (
+                json.dumps({"error": error_values(error), "summary": _summary(getattr(error, "done", None))})
+                + "\n"
+            )
+        except Exception as error:  # noqa: BLE001  a defect: who waits for the answer says so
+            yield json.dumps({"error": {"kind": type(error).__name__, "what": str(error)}}) + "\n"
+
+
+def _summary(summary: Summary | None) -> dict[str, Any] | None:
+    if summary is None:
+        return None
+    actions = [
+        [action.action, action.path.hex(), action.origin.hex() if action.origin is not None else None]
+        for action in summary.actions
+    ]
+    return {**asdict(summary), "actions": actions}
+
+
+def error_values(error: E2ESyncError) -> dict[str, Any]:
+    """Return an error as JSON has it; the kind is the name of its class in `e2esync.errors`."""
+    return {"kind": type(error).__name__, "what": error.what, "why": error.why, "fix": error.fix}

@@ -1,0 +1,122 @@
+"""From the configuration to a daemon that keeps its folders."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from e2esync.adapters.stores.counting import Traffic as Counter
+from e2esync.adapters.stores.limited import LimitedStore, Limits
+from e2esync.daemon.daemon import Daemon
+from e2esync.daemon.keeper import Hints, Times, Traffic, Watching
+from e2esync.daemon.schedule import Pace
+from e2esync.engine.notes import FolderNote
+from e2esync.engine.renew import renew
+from e2esync.engine.vault import Progress, SyncedFolder
+from e2esync.errors import E2ESyncError
+from e2esync.wiring.build import synced_folder
+from e2esync.wiring.localdevice import HomeDevice
+
+_BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", None)
+NO_EVENTS = "changes are not told of on this system, so the folder is looked at by the clock"
+
+
+def steady() -> float:
+    """Return seconds that go on while the machine sleeps, where the system has such a clock."""
+    return time.clock_gettime(_BOOT_TIME) if _BOOT_TIME is not None else time.monotonic()
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311  spreads the rounds of many devices; nobody's secret
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A folder of which nobody tells."""
+
+    trouble: str = NO_EVENTS
+    is_live: bool = False
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+
+class KeptDevice:
+    """The device of a home for as long as the daemon runs: its keys are opened once, and tried again until they do."""
+
+    def __init__(self, make: Callable[[], HomeDevice]) -> None:
+        self._make = make
+        self._opened: HomeDevice | None = None
+
+    def get(self) -> HomeDevice:
+        """Return the device, its keys open, and its configuration as it is now.
+
+        Raises:
+            Locked: The keys cannot be opened now.
+        """
+        if self._opened is None:
+            device = self._make()
+            device.identity()
+            self._opened = device
+        return self._opened
+
+    def folders(self) -> tuple[FolderNote, ...]:
+        """Return the folders of the configuration as it is now."""
+        fresh = self._make()
+        if self._opened is not None:
+            self._opened.config = fresh.config
+        return fresh.folders()
+
+
+class FolderGround:
+    """What the keeper of one folder stands on."""
+
+    def __init__(self, device: KeptDevice, note: FolderNote, limits: Limits) -> None:
+        self._device, self._limits, self._counter = device, limits, Counter()
+        self.note = note
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[SyncedFolder]:
+        """Give the folder, locked for this process."""
+        with synced_folder(self._device.get(), self.note, traffic=self._counter, progress=progress) as vault:
+            yield replace(vault, store=LimitedStore(vault.store, self._limits))
+
+    def renew(self, vault: SyncedFolder) -> SyncedFolder:
+        """Give it as that of a new device."""
+        device = self._device.get()
+        renewed = renew(vault, self.note, device)
+        self.note = next(note for note in device.folders() if note.vault == self.note.vault)
+        return renewed
+
+    def traffic(self) -> Traffic:
+        """Return what went to the store so far."""
+        counts = self._counter.counts
+        requests = {str(verb): count for verb, count in counts.requests.items()}
+        return Traffic(requests, counts.uploaded_bytes, counts.downloaded_bytes)
+
+    def watch(self, hints: Hints) -> Watching:
+        """Watch the folder."""
+        if sys.platform != "linux":
+            return Silent()
+        from e2esync.adapters.watching import Watch
+
+        return Watch.start(self.note.path, hints)
+
+
+def make_daemon(pace: Pace) -> Daemon:
+    """Return a daemon that keeps nothing yet."""
+    return Daemon(pace=pace, jitter=_chance, times=Times(steady))
+
+
+def keep_configured(daemon: Daemon, device: KeptDevice, limits: Limits) -> E2ESyncError | None:
+    """Let the daemon keep the folders of the configuration; return what is wrong with that, if it is."""
+    try:
+        notes = device.folders()
+    except E2ESyncError as error:
+        return error  # it is being written by hand: what is kept stays
+    daemon.keep([FolderGround(device, note, limits) for note in notes])
+    return None
