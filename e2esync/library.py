@@ -45,6 +45,7 @@ from e2esync.wiring.home import at, find_home
 from e2esync.wiring.localdevice import HomeDevice
 from e2esync.wiring.passphrase import passphrase_source
 from e2esync.wiring.pruning import chosen_rules
+from e2esync.wiring.way import ask_for
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -72,6 +73,8 @@ def open_vault(
     `E2ESYNC_PASSPHRASE_FILE` nor `E2ESYNC_PASSPHRASE_COMMAND` is set. The store is not asked for
     anything yet.
 
+    A daemon that keeps the folder lets go of it first, and takes it again when the vault is closed.
+
     Raises:
         NoVault: The folder is not a synced folder of this device.
         Busy: Another process, or another `Vault` in this one, has the folder.
@@ -82,6 +85,7 @@ def open_vault(
     place = find_home(os.environ) if home is None else at(Path(home))
     local = HomeDevice(place, ask=passphrase_source(os.environ, ask_passphrase))
     note = _note_of(local, Path(folder))
+    ask_for(place, note, told=lambda _: None)
     parts = ExitStack()
     return Vault(note, local, parts.enter_context(synced_folder(local, note, traffic=Traffic())), parts.close)
 

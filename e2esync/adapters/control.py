@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ class _Connection(HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
+        """Connect to the socket; what was opened is closed by `close`, also if nobody answers."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(bytes(self._path))
@@ -46,38 +48,36 @@ class Control:
             DaemonNotRunning: None runs.
             TemporaryError: It does not answer.
         """
-        return json.loads(self._response(verb, path, body, timeout).read())
+        with self._response(verb, path, body, timeout) as response:
+            return json.loads(response.read())
 
     def lines(self, verb: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """Yield what the daemon says, line by line, for as long as it does; raises as `ask`."""
-        try:
-            for line in self._response(verb, path, body, None):
+        with self._response(verb, path, body, None) as response:
+            for line in response:
                 if line.strip():
                     yield json.loads(line)
-        except (OSError, HTTPException, ValueError) as error:
-            raise _silent(error) from error
 
-    def _response(self, verb: str, path: str, body: object, timeout: float | None) -> HTTPResponse:
+    @contextmanager
+    def _response(self, verb: str, path: str, body: object, timeout: float | None) -> Iterator[HTTPResponse]:
         connection = _Connection(self._path, timeout)
         content = json.dumps(body).encode() if body is not None else None
         try:
-            connection.connect()
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-            raise DaemonNotRunning("the daemon does not run", why="nobody answers at its socket") from error
-        except OSError as error:
-            raise _silent(error) from error
-        try:
             connection.request(verb, path, content, {"Content-Type": "application/json"})
             response = connection.getresponse()
-        except (OSError, HTTPException) as error:
+            if response.status >= 400:
+                raise TemporaryError(
+                    f"the daemon refused ({response.status})",
+                    why="it may be of another version",
+                    fix="e2esync stop, then e2esync start",
+                )
+            yield response
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+            raise DaemonNotRunning("the daemon does not run", why="nobody answers at its socket") from error
+        except (OSError, HTTPException, ValueError) as error:
             raise _silent(error) from error
-        if response.status >= 400:
-            raise TemporaryError(
-                f"the daemon refused ({response.status})",
-                why="it may be of another version",
-                fix="e2esync stop, then e2esync start",
-            )
-        return response
+        finally:
+            connection.close()
 
 
 def _silent(error: Exception) -> TemporaryError:

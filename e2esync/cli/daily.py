@@ -16,10 +16,21 @@ Folders = Annotated[list[Path] | None, typer.Argument(metavar="FOLDER", help="Al
 
 
 def status(
-    json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again with each change; needs the daemon.")
+    ] = False,
+    short: Annotated[bool, typer.Option("--short", help="One word, for a prompt.")] = False,
+    json: o.Json = False,
+    no_input: o.NoInput = False,
+    yes: o.Yes = False,
+    plain: o.Plain = False,
 ) -> None:
     """Show how things stand, and what needs you (exit code 4)."""
-    code = standing.show(Session(json=json, no_input=no_input, yes=yes, plain=plain))
+    session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    if watch:
+        standing.watch(session)
+    code = standing.show_short(session) if short else standing.show(session)
     if code:
         raise typer.Exit(code)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from e2esync.cli.handing import make_way
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session, folder_of
 
@@ -49,6 +50,7 @@ def opened(
     from e2esync.adapters.stores.counting import Traffic
     from e2esync.wiring.build import synced_folder
 
+    make_way(session, note)
     given = {key: value for key, value in settings.items() if value is not None}
     with (
         Bar(session.out) as bar,

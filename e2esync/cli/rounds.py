@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from e2esync.cli.handing import hand_over
 from e2esync.cli.opening import opened
 from e2esync.cli.output import Output, counted, escape, path_values, size_text
+from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
 from e2esync.errors import E2ESyncError, IntegrityError, PartlyFailed, StateBehind
 
@@ -35,9 +37,7 @@ def push(
     accepted: Collection[str] = (),
 ) -> None:
     """Push these folders, or all."""
-    from e2esync.engine.push import push as engine_push
-
-    run_on_folders(session, paths, engine_push, dry_run=dry_run, settings=settings, accepted=accepted)
+    run_on_folders(session, paths, "push", dry_run=dry_run, settings=settings, accepted=accepted)
 
 
 def pull(
@@ -49,9 +49,7 @@ def pull(
     accepted: Collection[str] = (),
 ) -> None:
     """Pull these folders, or all."""
-    from e2esync.engine.pull import pull as engine_pull
-
-    run_on_folders(session, paths, engine_pull, dry_run=dry_run, settings=settings, accepted=accepted)
+    run_on_folders(session, paths, "pull", dry_run=dry_run, settings=settings, accepted=accepted)
 
 
 def sync(
@@ -63,18 +61,23 @@ def sync(
     accepted: Collection[str] = (),
 ) -> None:
     """Push and pull these folders, or all."""
-    from e2esync.engine.sync import sync as engine_sync
-
-    run_on_folders(session, paths, engine_sync, dry_run=dry_run, settings=settings, accepted=accepted)
+    run_on_folders(session, paths, "sync", dry_run=dry_run, settings=settings, accepted=accepted)
 
 
 Work = Callable[..., Any]  # (vault, *, dry_run) -> Summary
 
 
+def _work(command: str) -> Work:
+    from importlib import import_module
+
+    work: Work = getattr(import_module(f"e2esync.engine.{command}"), command)
+    return work
+
+
 def run_on_folders(
     session: Session,
     paths: Sequence[Path],
-    work: Work,
+    command: str,
     *,
     dry_run: bool,
     settings: Mapping[str, str | None],
@@ -94,7 +97,7 @@ def run_on_folders(
                     session,
                     local,
                     note,
-                    work,
+                    command,
                     total.traffic,
                     dry_run=dry_run,
                     settings=settings,
@@ -121,6 +124,30 @@ def run_on_folders(
 
 
 def _run(
+    session: Session,
+    local: HomeDevice,
+    note: FolderNote,
+    command: str,
+    traffic: Traffic,
+    *,
+    dry_run: bool,
+    settings: Mapping[str, str | None],
+    accepted: Collection[str],
+) -> Summary:
+    """Let the daemon do it, if one runs, but not with settings for this command alone; else do it."""
+    if not any(settings.values()):
+        with Bar(session.out) as bar:
+            handed = hand_over(
+                session, note, command, dry_run=dry_run, accepted=accepted, traffic=traffic, progress=bar
+            )
+        if handed is not None:
+            return handed
+    return _do(
+        session, local, note, _work(command), traffic, dry_run=dry_run, settings=settings, accepted=accepted
+    )
+
+
+def _do(
     session: Session,
     local: HomeDevice,
     note: FolderNote,

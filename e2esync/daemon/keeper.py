@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -343,6 +343,7 @@ class Keeper:
             self._look(self._opened())
         except BaseException as error:  # noqa: BLE001  it is handed to who waits for it
             self._close()
+            order.traffic = self.ground.traffic().since(before)
             order.done.set_exception(error)
         else:
             order.traffic = self.ground.traffic().since(before)
@@ -456,11 +457,11 @@ def is_news(summary: Summary) -> bool:
     )
 
 
-def check_command(command: str, accepted: Sequence[str]) -> None:
+def check_command(command: str) -> None:
     """Refuse an order that is none.
 
     Raises:
         UsageError: It is none.
     """
-    if command not in COMMANDS or not all(isinstance(risk, str) for risk in accepted):
+    if command not in COMMANDS:
         raise UsageError("the daemon does not know this command")

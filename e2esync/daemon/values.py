@@ -15,12 +15,13 @@ def status_values(standings: Sequence[FolderStanding]) -> dict[str, Any]:
         "state": overall([each.state for each in standings]),
         "sentence": sentence(standings),
         "folders": [_folder(each) for each in standings],
-        "needs_you": [_need(need) for each in standings for need in each.needs],
+        "needs_you": [need_values(need) for each in standings for need in each.needs],
         "notes": [each.watch for each in standings if each.watch is not None],
     }
 
 
-def _need(need: Need) -> dict[str, str]:
+def need_values(need: Need) -> dict[str, str]:
+    """Return what a person has to see to."""
     return {"code": need.code, "text": need.text, "fix": need.fix}
 
 

@@ -77,7 +77,7 @@ class _RulesChanged(Exception):
 def scan(folder: LocalFolder, state: FolderState, *, clock: Clock, within: Within = None) -> Scan:
     """Walk the folder, or look `within` it; what differs from the rows is in the result and in `state.found()`.
 
-    A directory that came is walked whole, one that was known is not.
+    A directory that is named is walked whole: what came with it may not be named.
     """
     noted = state.get(RULES_NOTED)
     if within is not None and noted != ANEW and state.has_rows():
@@ -154,7 +154,7 @@ class _Scanner:
         self._result.rules = rules
 
     def _look_at(self, path: bytes, number: bytes, ways: Ways) -> None:
-        """Compare what stands at a path in a known directory with its row; walk it, if it is a directory that came."""
+        """Compare what stands at a path in a known directory with its row; walk it, if it is a directory."""
         above, _, name = path.rpartition(b"/")
         if name == RULES_FILE:
             raise _RulesChanged
@@ -164,13 +164,7 @@ class _Scanner:
             self._compare(_Directory(above, number, None), path, here, row, below)
         elif row is not None and not self._is_ignored_row(gone := Gone(path, row)):
             self._result.gone.append(gone)
-        is_as_left = (
-            row is not None
-            and here is not None
-            and row.inode == here.inode
-            and self._is_as_left(row, path, here)
-        )
-        if below and not is_as_left:
+        if below:
             ways.close(path)
             self._walk_all(below)
 

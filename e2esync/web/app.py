@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from e2esync import errors
 from e2esync.daemon.daemon import Daemon
 from e2esync.daemon.keeper import Order, check_command
 from e2esync.daemon.metrics import metrics
@@ -103,27 +104,28 @@ class _Orders:
         told: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         done: Future[Summary] = Future()
         done.add_done_callback(lambda _: told.put(_DONE))
+        order = Order(
+            given["command"],
+            bool(given["dry_run"]),
+            frozenset(given["accepted"]),
+            lambda *progress: told.put(list(progress)),
+            done,
+        )
         try:
-            check_command(given["command"], given["accepted"])
-            keeper = self._daemon.keeper(bytes.fromhex(given["vault"]))
-            order = Order(
-                given["command"],
-                bool(given["dry_run"]),
-                frozenset(given["accepted"]),
-                lambda *progress: told.put(list(progress)),
-                done,
-            )
-            keeper.order(order)
+            check_command(order.command)
+            self._daemon.keeper(bytes.fromhex(given["vault"])).order(order)
             while (progress := told.get()) is not _DONE:
-                yield json.dumps({"progress": progress}) + "\n"
-            yield json.dumps({"summary": _summary(done.result()), "traffic": order.traffic}) + "\n"
+                yield _line(progress=progress)
+            yield _line(summary=_summary(done.result()), traffic=order.traffic)
         except E2ESyncError as error:
-            yield (
-                json.dumps({"error": error_values(error), "summary": _summary(getattr(error, "done", None))})
-                + "\n"
-            )
+            summary = _summary(getattr(error, "done", None))
+            yield _line(error=error_values(error), summary=summary, traffic=order.traffic)
         except Exception as error:  # noqa: BLE001  a defect: who waits for the answer says so
-            yield json.dumps({"error": {"kind": type(error).__name__, "what": str(error)}}) + "\n"
+            yield _line(error={"kind": type(error).__name__, "what": str(error)})
+
+
+def _line(**values: Any) -> str:  # noqa: ANN401  JSON
+    return json.dumps(values) + "\n"
 
 
 def _summary(summary: Summary | None) -> dict[str, Any] | None:
@@ -137,5 +139,6 @@ def _summary(summary: Summary | None) -> dict[str, Any] | None:
 
 
 def error_values(error: E2ESyncError) -> dict[str, Any]:
-    """Return an error as JSON has it; the kind is the name of its class in `e2esync.errors`."""
-    return {"kind": type(error).__name__, "what": error.what, "why": error.why, "fix": error.fix}
+    """Return an error as JSON has it; the kind is the name of its class, or of the next above, in `e2esync.errors`."""
+    kind = next(each.__name__ for each in type(error).__mro__ if each.__module__ == errors.__name__)
+    return {"kind": kind, "what": error.what, "why": error.why, "fix": error.fix}

@@ -162,3 +162,11 @@ def test_rules_in_a_directory_that_came_decide_about_all(pair):
     watched(a, b"new")
     b.sync()
     assert sorted(os.listdir(b.root / "new")) == [".e2esyncignore", "open"]
+
+
+def test_a_known_directory_that_is_named_is_walked_whole(pair):
+    a, b = pair
+    (a.root / "deep/er/four").write_bytes(b"made before anybody watched")
+    assert watched(a, b"deep").uploaded_files == 1
+    b.sync()
+    assert (b.root / "deep/er/four").read_bytes() == b"made before anybody watched"

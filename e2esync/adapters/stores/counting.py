@@ -48,6 +48,14 @@ class Traffic:
             self._requests[verb] += 1
             self._uploaded += uploaded
 
+    def add(self, requests: Mapping[str, int], *, up: int, down: int) -> None:
+        """Add what another process has counted."""
+        with self._lock:
+            for verb in VERBS:
+                self._requests[verb] += requests.get(verb, 0)
+            self._uploaded += up
+            self._downloaded += down
+
     def received(self, size: int) -> None:
         """Count bytes of an object that arrived."""
         with self._lock:
