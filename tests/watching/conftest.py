@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from e2esync.adapters.watching import Watch
+from e2esync.adapters.watching import Watch, trouble
 
 DEADLINE = 60  # seconds until what should come is missing; nothing waits that long
 
@@ -30,13 +30,28 @@ class Ears:
 
     def wait(self, condition):
         with self._changed:
-            assert self._changed.wait_for(lambda: condition(self), DEADLINE), (self.paths, self.reasons)
+            self._changed.wait_for(lambda: condition(self) or trouble.BROKEN in self.reasons, DEADLINE)
+            assert condition(self), (self.paths, self.reasons)
 
     def wait_for(self, *paths):
         self.wait(lambda _: self.paths >= set(paths))
 
     def wait_for_loss(self):
         self.wait(lambda _: self.reasons)
+
+
+class Slow(Ears):
+    """Hears nothing as long as it is held: the reading thread stands still, and the queue fills."""
+
+    def __init__(self):
+        super().__init__()
+        self.goes_on = threading.Event()
+        self.is_held = threading.Event()
+
+    def touched(self, path):
+        self.is_held.set()
+        assert self.goes_on.wait(60)
+        super().touched(path)
 
 
 class Watched:

@@ -14,7 +14,7 @@ from e2esync.adapters.files import LocalFolder, syscalls
 from e2esync.adapters.watching import directories
 from e2esync.engine import scan
 from tests.files.conftest import NOBODY
-from tests.watching.conftest import Ears, Watched
+from tests.watching.conftest import Ears, Slow, Watched
 
 
 def save_by_rename(folder):
@@ -205,6 +205,20 @@ def test_links_to_directories_are_not_followed(root, begin):
     assert folder.heard() == {b"later"}
     (outside / "f").touch()
     assert folder.heard() == set()
+
+
+def test_a_link_that_leads_to_itself_in_the_place_of_a_directory_ends_nothing(root, begin):
+    (root / "d" / "s").mkdir(parents=True)
+    folder = begin(Slow())
+    folder.ears.goes_on.clear()
+    folder.write(b"f")
+    (root / "d" / "s" / "t").mkdir()
+    shutil.rmtree(root / "d")
+    (root / "d").symlink_to("d")
+    folder.ears.goes_on.set()
+    assert b"d" in folder.heard()
+    assert folder.watch.is_live
+    assert folder.ears.reasons == []
 
 
 # --- directories: what is told, and watched from then on ----------------------------------------------

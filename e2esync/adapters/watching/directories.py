@@ -11,6 +11,11 @@ The kernel watches single directories, and tells names in them. The rules that m
 - What is watched already, the same directory under the same name, stays: to watch anew all that is
   left after an overflow would overflow the queue again, with the ends of the watches.
 
+watchdog keeps a tree of its own, behind its `Observer`. Of 7.1 only the reading of events is used here,
+since that tree says nothing of a directory for which there is no watch left, ends with a KeyError when
+two directories are exchanged and one is removed, watches everything anew after an overflow, which with
+more directories than the queue is long never ends, and makes an event of each file of a tree that is moved.
+
 What is not synced is not watched: the folder's own directory, what waits for its place, other file
 systems, what a symbolic link leads to. A directory that may not be read is unknown; it is watched as
 soon as its permissions let us.
@@ -52,7 +57,8 @@ _CHANGES = (
     | InotifyConstants.IN_MOVE_SELF
     | InotifyConstants.IN_EXCL_UNLINK
 )
-_NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
+# No directory of ours, at least now; an event of what it is then comes or has come. ELOOP: below a link.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 
 
 class News(Protocol):
@@ -226,7 +232,9 @@ class Directories:
         try:
             with os.scandir(self._absolute(directory.path())) as entries:
                 found = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
-        except _NOT_THERE:  # an event of this, or one of its permissions, comes or has come
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
             return set()
         return {name for name in found if not self._is_ours(directory, name)}
 
@@ -247,7 +255,9 @@ class Directories:
     def _is_on_our_disk(self, directory: Directory) -> bool:
         try:
             status = os.lstat(self._absolute(directory.path()))
-        except _NOT_THERE:
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
             return False
         return stat.S_ISDIR(status.st_mode) and status.st_dev == self._device
 
@@ -255,7 +265,9 @@ class Directories:
         path = self._absolute(directory.path())
         try:
             directory.wd = self._kernel.add_callback(path, Mask(_CHANGES), directory, directory.key)
-        except _NOT_THERE:
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
             return False
         if directory.wd < 0:  # watchdog raises nothing for a directory that may not be read
             self._kernel.remove_callbacks([(directory.wd, directory.key)])
