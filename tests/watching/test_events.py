@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,6 +131,15 @@ def test_reading_tells_nothing(root, begin):
     assert folder.heard() - {b"d/f"} == set()  # the last one: opened for writing, closed, nothing written
     (root / "d" / "f").read_text()
     os.listdir(root / "d")
+    assert folder.heard() == set()
+
+
+def test_a_file_that_has_no_name_any_more_tells_nothing(root, begin):
+    folder = begin()
+    with (root / "f").open("wb", buffering=0) as file:
+        (root / "f").unlink()
+        assert folder.heard() == {b"f"}
+        file.write(b"for nobody")
     assert folder.heard() == set()
 
 
@@ -280,6 +290,38 @@ def test_whoever_scans_a_directory_when_it_is_told_misses_nothing(root, begin):
     assert there - seen == set()
 
 
+@pytest.mark.case(77)
+def test_a_directory_is_told_when_it_is_watched_with_all_that_is_below(root, begin):
+    (root.parent / "tree" / "s").mkdir(parents=True)
+
+    class Writing(Ears):
+        def touched(self, path):
+            if path == b"tree":
+                (root / "tree" / "s" / "late").touch()
+            super().touched(path)
+
+    folder = begin(Writing())
+    (root.parent / "tree").rename(root / "tree")
+    folder.ears.wait_for(b"tree/s/late")
+
+
+def test_another_file_system_in_the_folder_is_not_watched(root, begin, monkeypatch):
+    (root / "mounted" / "s").mkdir(parents=True)
+    real = os.lstat
+
+    def lstat(path, **more):
+        status = real(path, **more)
+        if not os.fsencode(path).endswith(b"/mounted"):
+            return status
+        return SimpleNamespace(st_mode=status.st_mode, st_dev=status.st_dev + 1)
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    folder = begin()
+    folder.write(b"mounted/f")
+    folder.write(b"mounted/s/f")
+    assert folder.heard() == set()
+
+
 @pytest.mark.case(48)
 def test_a_tree_that_is_moved_is_told_by_its_own_names_and_watched_where_it_is(root, begin):
     outside = root.parent / "outside"
@@ -368,15 +410,35 @@ def unprivileged():
         made = Path(above, "folder")
         made.mkdir()
         if os.geteuid() != 0:
+            os.chmod(above, 0o300)
             yield made
+            os.chmod(above, 0o700)
             return
-        os.chmod(above, 0o755)
+        os.chmod(above, 0o733)
         os.chown(made, NOBODY, NOBODY)
         os.seteuid(NOBODY)
         try:
             yield made
         finally:
             os.seteuid(0)
+
+
+def test_a_root_is_missed_also_where_nobody_may_look_at_what_holds_it(unprivileged):
+    folder = Watched(unprivileged, Ears())
+    unprivileged.rename(unprivileged.parent / "elsewhere")
+    folder.ears.wait_for_loss()
+    assert not folder.watch.is_live
+    folder.watch.stop()
+    (unprivileged.parent / "elsewhere").rename(unprivileged)
+
+
+def test_a_root_that_may_not_be_read_is_not_watched(unprivileged):
+    unprivileged.chmod(0)
+    folder = Watched(unprivileged, Ears())
+    assert not folder.watch.is_live
+    assert "EACCES" in str(folder.watch.trouble)
+    folder.watch.stop()
+    unprivileged.chmod(0o700)
 
 
 @pytest.mark.parametrize("mode", [0, 0o400, 0o100])

@@ -43,15 +43,17 @@ def test_an_overflow_is_told_and_what_came_meanwhile_is_watched_afterwards(root,
     folder = begin(Slow())
     overflow(folder)
     (root / "new" / "s").mkdir(parents=True)
+    (root / "kept" / "s" / "new").mkdir()
     (root / "away").rename(root / "moved")
     folder.ears.goes_on.set()
     folder.ears.wait_for_loss()
     assert folder.watch.is_live
     assert folder.watch.trouble is None
     folder.heard()
-    for path in (b"new/s/f", b"moved/s/f", b"kept/s/f", b"f"):
+    paths = {b"new/s/f", b"moved/s/f", b"kept/s/f", b"kept/s/new/f", b"f"}
+    for path in paths:
         folder.write(path)
-    assert folder.heard() == {b"new/s/f", b"moved/s/f", b"kept/s/f", b"f"}
+    assert folder.heard() == paths
 
 
 def test_a_folder_of_more_directories_than_the_queue_is_long_overflows_once(root, begin):
@@ -59,14 +61,14 @@ def test_a_folder_of_more_directories_than_the_queue_is_long_overflows_once(root
     if int(QUEUED.read_text()) > 20_000:
         pytest.skip("the queue of this system is so long that as many directories take minutes")
     for number in range(int(QUEUED.read_text()) + 100):
-        (root / str(number)).mkdir()
+        (root / "d" / str(number)).mkdir(parents=True)
     folder = begin(Slow())
     overflow(folder)
     folder.ears.goes_on.set()
     folder.ears.wait_for_loss()
     folder.heard()
-    folder.write(b"1/f")
-    assert folder.heard() == {b"1/f"}
+    folder.write(b"d/1/f")
+    assert folder.heard() == {b"d/1/f"}
     assert len(folder.ears.reasons) == 1
 
 
@@ -382,6 +384,20 @@ def test_after_the_end_nothing_is_told_and_nothing_is_left(root, begin):
         assert folder.ears.reasons == []
         assert not folder.watch.is_live
     assert (descriptors(), threading.active_count()) == (before, threads)
+
+
+def test_the_end_of_a_watch_watches_nothing(root, begin, monkeypatch):
+    """Each directory hears that its watch is gone; by then its number may be another file's."""
+    (root / "d" / "s").mkdir(parents=True)
+    folder, calls = begin(), []
+
+    def add(*call):
+        calls.append(call)
+        return -1
+
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", add)
+    folder.watch.stop()
+    assert calls == []
 
 
 def test_whoever_hears_may_end_it(root, begin):
