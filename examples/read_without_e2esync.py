@@ -31,6 +31,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -926,14 +927,14 @@ def check_levels(head: Head) -> None:
     )
 
 
-def _history_page(blobs: Blobs | LogFile, page: bytes, level: int) -> list[bytes]:
+def _history_page(blobs: Blobs | LogFile | Given, page: bytes, level: int) -> list[bytes]:
     body = decode(blobs.page(HISTORY, page), "a history page")
     check(body, [Either(32, range(level, level + 1))], "a history page")
     want(len(body) == 65 and body[0] == level and level not in body[1:], "a history page")
     return list(body[1:])
 
 
-def hash_at(pages: Blobs | LogFile, head: Head, sequence: int) -> bytes:
+def hash_at(pages: Blobs | LogFile | Given, head: Head, sequence: int) -> bytes:
     """Return the hash of a snapshot of a head's device (§8.2)."""
     if sequence == head.sequence:
         return head.hash
@@ -957,15 +958,110 @@ def hold_against(head: Head, hashes: list[bytes], sequence: int, seen: bytes, wh
     want(sequence > 0 and now == seen, f"device {head.device.id.hex()} has another history than {who} saw")
 
 
+def set_aside(vault: Vault, heads: list[Head], blobs: Blobs, claims: list[Any]) -> set[bytes]:
+    """Return the devices that are proven to have signed two histories; read the indexes of what was joined of them (§8.4)."""
+    by_device = {head.device.id: head for head in heads}
+    faulty: set[bytes] = set()
+    indexes: set[bytes] = set()
+    for head in heads:
+        for proof in blobs.proofs(head.device.id):
+            with suppress(Bad):
+                check_fault(vault, head.device, proof, lambda body: blob_id(vault.secret, HISTORY, body))
+                faulty.add(head.device.id)
+                indexes.update(proof[2])
+    for (device, sequence, seen), _ in claims:
+        if device not in by_device or sequence < 1:
+            continue
+        head = by_device[device]
+        if device not in faulty and _says(head, blobs, sequence) in (None, seen):
+            continue
+        for snapshots, _, more in blobs.proofs(seen):
+            with suppress(Bad):
+                hash_, snapshot = open_snapshot(vault, head.device, snapshots[0])
+                if (hash_, snapshot[4]) == (seen, sequence):
+                    faulty.add(device)
+                    indexes.update(more)
+    for index in sorted(indexes.difference(*(head.indexes for head in heads))):
+        with suppress(Bad):  # nobody vouches for them
+            blobs.add_index(index)
+    return faulty
+
+
+def _says(head: Head, blobs: Blobs, sequence: int) -> bytes | None:
+    """Return the hash that a head has for a snapshot of its device; None if that is later."""
+    if sequence >= head.sequence:
+        return head.hash if sequence == head.sequence else None
+    return read_history(head, blobs)[sequence - 1]
+
+
+def open_proof(body: bytes) -> list[Any]:
+    """Return what a proof holds: snapshots, a head with pages of its history, indexes; nothing of it is verified (§8.4)."""
+    proof: list[Any] = decode(body, "a proof")
+    check(proof, PROOF_SHAPE, "a proof")
+    snapshots, head, indexes = proof
+    want(len(snapshots) == 1 or (len(snapshots) == len("12") and not head), "a proof's snapshots")
+    want(indexes == sorted(set(indexes)) and len(indexes) <= PROOF_INDEXES, "a proof's indexes")
+    return proof
+
+
+def check_fault(vault: Vault, device: Device, proof: list[Any], page_id: Callable[[bytes], bytes]) -> None:
+    """Check that a device has signed two histories (§8.4)."""
+    snapshots, head, _ = proof
+    named = [(snapshot[4], hash_) for hash_, snapshot in (open_snapshot(vault, device, s) for s in snapshots)]
+    if head:
+        named.append((named[0][0], _named_by(vault, device, head, named[0][0], page_id)))
+    want(len(named) == len(set(named)) == len("12"), "a proof that proves nothing")
+    want(named[0][0] == named[1][0], "a proof of two sequences")
+
+
+def _named_by(
+    vault: Vault, device: Device, proven: list[bytes], sequence: int, page_id: Callable[[bytes], bytes]
+) -> bytes:
+    """Return the hash that a signed head has for an earlier snapshot; pages of its history come behind it."""
+    payload, signature = open_record(proven[0], "a head")
+    verify(device.signing_public, "head", payload, signature)
+    head = decode(payload, "a head")
+    check(head, HEAD, "a head")
+    want(head[2] == vault.id, "a head of another vault")
+    hash_, snapshot = open_snapshot(vault, device, head[5])
+    said = Head(device, b"", hash_, snapshot, {}, head[7], [])
+    check_levels(said)
+    want(sequence < said.sequence, "a head that does not speak of an earlier snapshot")
+    pages = Given([(page_id(body), body) for body in proven[1:]])
+    found = hash_at(pages, said, sequence)
+    want(not pages.left, "a proof with a page too many")
+    return found
+
+
+@dataclass(slots=True)
+class Given:
+    """Pages of a history that come with it, in the order in which they are asked for."""
+
+    left: list[tuple[bytes, bytes]]
+
+    def page(self, _kind: int, id_: bytes) -> bytes:
+        """Return the body of the next page."""
+        want(bool(self.left) and self.left[0][0] == id_, "a page of a history is missing")
+        return self.left.pop(0)[1]
+
+
 def newest_heads(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]) -> list[Head]:
     """Return the heads that no other covers, after each was held against all that speaks of it (§8.4).
 
     What a head covers it has taken in, so that joining that as well would change nothing (§6.7).
     """
-    histories = {head.device.id: (head, read_history(head, blobs)) for head in heads}
     claims = [(dot, f"device {head.device.id.hex()}") for head in heads for dot in _dots(head)]
     claims += [(dot, "an own record") for own in known if own.vault == vault.id for dot in own.heads]
+    faulty = set_aside(vault, heads, blobs, claims)
+    for device in sorted(faulty):
+        sys.stderr.write(
+            f"warning: the device {device.hex()} has signed two histories; its newest head is set aside\n"
+        )
+    heads = [head for head in heads if head.device.id not in faulty]
+    histories = {head.device.id: (head, read_history(head, blobs)) for head in heads}
     for (device, sequence, seen), who in claims:
+        if device in faulty or any(who == f"device {each.hex()}" for each in faulty):
+            continue
         want(device in histories, f"the head of device {device.hex()}, which {who} saw, is missing")
         hold_against(*histories[device], sequence, seen, who)
     for own in known:
@@ -985,9 +1081,11 @@ def _dots(head: Head) -> list[tuple[bytes, int, bytes]]:
 
 # --- §5 packs and indexes -------------------------------------------------------------------------
 
-CHUNK, TREE, LIST, SNAPSHOT_BLOB, HISTORY = range(5)
+CHUNK, TREE, LIST, SNAPSHOT_BLOB, HISTORY, PROOF = range(6)
 PACK_MOST, CHUNK_MOST, BODY_MOST = 2**24, 2**21, MIB
 INDEX_LEAST = 4096
+PROOF_MOST, PROOF_INDEXES = 9 * MIB, 1024
+PROOF_SHAPE = ([bytes], [bytes], [32])
 GROUP = (32, range(PACK_MOST), range(2), NATURAL, bytes, bytes)
 INDEX = (VERSION, [32], [GROUP])
 TABLES = """
@@ -1087,6 +1185,14 @@ class Blobs:
             return body
 
         return self._first(id_, "page", chunk=False, opened=opened)
+
+    def proofs(self, of: bytes) -> Iterator[list[Any]]:
+        """Yield the proofs that are stored of a snapshot, by its hash, or of a fault, by its device (§8.4)."""
+        id_ = keyed_id(self.vault.secret, "proof id", of)
+        for sealed, epoch in self._claims(id_, chunk=False):
+            with suppress(Bad):  # what does not open proves nothing
+                plain = unseal(self.vault.keys[epoch], "page seal", self.vault.id + u8(PROOF), sealed)
+                yield open_proof(unpack(plain, PROOF_MOST))
 
     def chunk(self, key: bytes, id_: bytes, length: int) -> bytes:
         """Return a chunk (§5.2, §7)."""

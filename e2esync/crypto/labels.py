@@ -43,6 +43,7 @@ class Purpose(StrEnum):
     CHUNK_ID = "chunk id"
     PAGE_ID = "page id"
     SNAPSHOT_ID = "snapshot id"
+    PROOF_ID = "proof id"
     DIRECTORY_NUMBER = "directory number"
     CONTENT_HASH = "content hash"
     PAGE_CUT = "page cut"

@@ -61,6 +61,16 @@ class BlobReader:
         """Return the body of a page of a device's history."""
         return self._page(BlobKind.HISTORY, page_id)
 
+    def checked(self, kind: BlobKind, blob_id: bytes, check: Callable[[bytes], None]) -> bytes:
+        """Return a blob whose id says nothing of its body, from the first place where it passes a check."""
+
+        def opened(location: Location, sealed: bytes) -> bytes:
+            body = self._vault.cipher.open_page(kind, blob_id, location.epoch, sealed)
+            check(body)
+            return body
+
+        return self.read(blob_id, opened)
+
     def iterate(self, content: FileContent) -> Iterator[Reference]:
         """Yield the chunk references of a file, wherever they stand."""
         if isinstance(content.chunks, ListRoot):
@@ -104,7 +114,7 @@ class BlobReader:
                 return unseal(location, self._sealed(location))
             except BadObject as error:
                 found = error
-            except ObjectNotFound:
+            except (ObjectNotFound, MissingObject):
                 continue
         raise found or MissingObject("a part of the vault is not in the store")
 

@@ -6,26 +6,33 @@ Nothing of the user's folder is touched here. What was accepted is durable befor
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
+from e2esync.adapters.state import FolderState
 from e2esync.crypto.secrets import EpochKey
 from e2esync.engine import ownhead
 from e2esync.engine.away import note_first_contact
-from e2esync.engine.blobs import BlobReader
-from e2esync.engine.joined import load_context, load_seen, save_seen
+from e2esync.engine.chains import Chains
+from e2esync.engine.faults import TwoHistories, find_faults, find_told, load_faults, save_faults, without
+from e2esync.engine.joined import cached_head, former_device, load_context, load_seen, save_context, save_seen
 from e2esync.engine.merge import BrokenTree, join
-from e2esync.engine.own import Listed, list_heads
+from e2esync.engine.own import Listed, list_heads, refuse_restored
 from e2esync.engine.vault import OpenVault, Summary, SyncedFolder
 from e2esync.errors import BadObject, Fork, MissingObject, StoreWiped
 from e2esync.format import names
-from e2esync.format.history import descend, locate
 from e2esync.format.index import Group
 from e2esync.model.store import ObjectNotFound
+from e2esync.vault.faults import Proof
 from e2esync.vault.heads import Head, open_head
 from e2esync.vault.indexes import open_index
 from e2esync.vault.trust import NOTHING, Trusted, accept, check_together, needed
 
 TRUSTED = "trusted"
+WHY = "it was signed there and is not as it should be; what other devices published was taken in all the same"
+FIX = "see what runs on the device {}; what it publishes next counts again"
 _ONCE_MORE = " once more"  # behind an ETag, which has no space
 
 
@@ -67,18 +74,52 @@ def fetch_good(vault: SyncedFolder, listed: Listed) -> BrokenTree | None:
 
 def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> BrokenTree | None:
     with vault.state.transaction():
-        trusted = accept_heads(vault, heads)
-        check_contexts(vault, heads)
-        chosen = choose(vault, heads)
+        accepted = accept_heads(vault, heads)
+        aside = accepted.aside
+        save_faults(vault.state, accepted.faults)
+        if former_device(vault.state) in accepted.faults:
+            _begin_anew(vault)
+        chosen = choose(vault, accepted)
         if chosen or vault.state.count_due():  # the catalogue may know less than when that was joined
             load_indexes(vault, heads)
-        aside = _join_good(vault, sorted(chosen, key=_most_seen))
+            aside |= _told_by_others(vault, accepted)
+            load_indexes(vault, heads)
+        aside |= _join_good(
+            vault, sorted((head for head in chosen if head.device not in aside), key=_most_seen)
+        )
         good = [head for head in heads if head.device not in aside]
-        vault.state.set(TRUSTED, _without(aside, trusted, _trusted(vault)).encode())
+        vault.state.set(
+            TRUSTED,
+            _without({*aside, *accepted.faults}, accepted.trusted, load_trusted(vault.state)).encode(),
+        )
+        save_faults(vault.state, accepted.faults)
         if heads:  # what all have seen go may be born again under its name
             vault.state.forget_dead(min(head.context.get(vault.device.id, (0, b""))[0] for head in heads))
         _keep_heads(vault, good, listed)
     return _told([head for head in heads if head.device in aside], aside)
+
+
+def _begin_anew(vault: SyncedFolder) -> None:
+    """Take the folder for one of which nothing is known: a copy of this disk has written under one sequence with us.
+
+    What either of the two has written, and the other has not, would count as deleted where both are joined.
+    """
+    vault.state.forget_tree_and_disk()
+    save_context(vault.state, {})
+
+
+def _told_by_others(vault: SyncedFolder, accepted: Accepted) -> dict[bytes, BrokenTree]:
+    """Return the devices of which others have stored the proof that they are at fault."""
+    found: dict[bytes, BrokenTree] = {}
+    for head in own_heads(vault, accepted.heads):
+        proof = find_told(vault, head, accepted.chains)
+        if proof is not None and head.device == vault.device.id:
+            refuse_restored()
+        if proof is not None:
+            accepted.faults[head.device] = proof.with_indexes(head.live_indexes)
+            found[head.device] = TwoHistories()
+    save_faults(vault.state, accepted.faults)
+    return found
 
 
 def _join_good(vault: SyncedFolder, chosen: list[Head]) -> dict[bytes, BrokenTree]:
@@ -99,15 +140,25 @@ def _without(aside: Collection[bytes], trusted: Trusted, before: Trusted) -> Tru
     return Trusted(MappingProxyType(heads), trusted.tip)
 
 
+def refuse_aside(heads: list[Head], accepted: Accepted) -> None:
+    """End a command that is about all heads, if one is set aside.
+
+    Raises:
+        BrokenTree: One is.
+    """
+    refuse(_told([head for head in heads if head.device in accepted.aside], accepted.aside), None)
+
+
 def _told(heads: list[Head], aside: Mapping[bytes, BrokenTree]) -> BrokenTree | None:
     """Return the error that names the devices whose heads are set aside."""
     if not heads:
         return None
     names = ", ".join(repr(head.device_name) for head in heads)
-    return BrokenTree(
-        f"what the device {names} has published last is set aside: {aside[heads[0].device].what}",
-        why="it was signed there and is not as it should be; what other devices published was taken in all the same",
-        fix=f"see what runs on the device {names}; what it publishes next counts again",
+    first = next((one for one in aside.values() if isinstance(one, TwoHistories)), aside[heads[0].device])
+    return type(first)(
+        f"what the device {names} has published last is set aside: {first.what}",
+        why=WHY,
+        fix=first.fix or FIX.format(names),
     )
 
 
@@ -128,9 +179,9 @@ def _keep_heads(vault: SyncedFolder, heads: list[Head], listed: Listed) -> None:
         seen[head.device] = listed.heads[head.device].etag
         doubtful = f"{seen[head.device]}{_ONCE_MORE}"
         is_moved = before.get(head.device) not in {seen[head.device], doubtful}
-        if is_moved and vault.state.get(_cached(head.device)) == head.content:
+        if is_moved and vault.state.get(cached_head(head.device)) == head.content:
             seen[head.device] = doubtful
-        vault.state.set(_cached(head.device), head.content)
+        vault.state.set(cached_head(head.device), head.content)
     save_seen(vault.state, seen)
 
 
@@ -141,7 +192,7 @@ def read_heads(vault: SyncedFolder, listed: Listed) -> list[Head]:
     for device, info in sorted(listed.heads.items()):
         if device == vault.device.id:
             continue
-        content = vault.state.get(_cached(device)) if seen.get(device) == info.etag else None
+        content = vault.state.get(cached_head(device)) if seen.get(device) == info.etag else None
         heads.append(read_head(vault, device, content))
     return heads
 
@@ -158,51 +209,79 @@ def read_head(vault: SyncedFolder, device: bytes, content: bytes | None = None) 
     )
 
 
-def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Trusted:
-    """Return what is trusted once these heads are; refuse whatever goes back."""
-    trusted = _trusted(vault)
-    if trusted.heads and not heads:
+class Accepted(NamedTuple):
+    """Heads of other devices, and what is known once they are accepted."""
+
+    heads: list[Head]  # but those that are set aside
+    trusted: Trusted
+    faults: dict[bytes, Proof]  # the devices at fault
+    aside: dict[bytes, BrokenTree]  # what is the matter with heads that are set aside
+    chains: Chains
+
+
+def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Accepted:
+    """Return what is trusted once these heads are, but those of devices at fault; refuse whatever goes back.
+
+    Raises:
+        Rollback: The store holds back what this or another device has seen.
+        Fork: A device has seen another history than the store shows, and nobody is proven to be at fault.
+        StateBehind: This device itself has signed two histories: its state was copied.
+    """
+    trusted = load_trusted(vault.state)
+    chains = Chains(vault, partial(load_indexes, vault, heads))
+    faults = find_faults(vault, own_heads(vault, heads), trusted, chains)
+    if vault.device.id in faults:
+        refuse_restored()
+    good = without(heads, faults)
+    if trusted.heads.keys() - faults and not good:
         raise StoreWiped(
             "the store has lost every other device's data",
             why="it was emptied or replaced; nothing on this disk was touched",
             fix="look at the store; pull again once it is as it was",
         )
-    old = {
-        lookup.head.device: old_hash(vault, lookup.head, lookup.sequence, heads)
-        for lookup in needed(trusted, heads)
-    }
-    return accept(
-        trusted,
-        heads,
-        present=[head.device for head in heads],
-        membership=vault.membership,
-        old_hashes=old,
+    before = Trusted(
+        MappingProxyType({device: head for device, head in trusted.heads.items() if device not in faults}),
+        trusted.tip,
     )
+    after = accept(
+        before,
+        good,
+        present=[head.device for head in good],
+        membership=vault.membership,
+        old_hashes={
+            lookup.head.device: chains.hash_at(lookup.head, lookup.sequence)
+            for lookup in needed(before, good)
+        },
+    )
+    check_contexts(without(own_heads(vault, heads), faults), chains)
+    aside: dict[bytes, BrokenTree] = {head.device: TwoHistories() for head in heads if head.device in faults}
+    return Accepted([head for head in heads if head.device not in faults], after, faults, aside, chains)
 
 
-def _trusted(vault: SyncedFolder) -> Trusted:
-    data = vault.state.get(TRUSTED)
+def load_trusted(state: FolderState) -> Trusted:
+    """Return what was accepted of the vault."""
+    data = state.get(TRUSTED)
     return Trusted.decode(data) if data is not None else NOTHING
 
 
-def check_contexts(vault: SyncedFolder, heads: list[Head]) -> None:
+def check_contexts(heads: list[Head], chains: Chains) -> None:
     """See that what each head claims to have seen was written: a claim in advance would swallow later work.
 
+    `heads` are all, our own too.
+
     Raises:
-        Rollback: The store holds back what another device has seen.
         Fork: A head has seen another history than the store shows.
     """
-    by_device = {head.device: head for head in own_heads(vault, heads)}
-    for head in by_device.values():
+    by_device = {head.device: head for head in heads}
+    for head in heads:
         for device, (sequence, digest) in head.context.items():
             other = by_device.get(device)
             if other is None or other.sequence < sequence:
                 continue  # `check_together` says so
-            seen = other.hash if other.sequence == sequence else old_hash(vault, other, sequence, heads)
-            if seen != digest:
+            if chains.hash_at(other, sequence) != digest:
                 raise Fork(
                     f"the device {head.device_name!r} has seen another history of {other.device_name!r} than the store shows",
-                    why="the store has shown different states to different devices",
+                    why="the store has shown different states to different devices, or one of the two lies",
                 )
 
 
@@ -212,25 +291,14 @@ def own_heads(vault: SyncedFolder, heads: list[Head]) -> list[Head]:
     return heads if content is None else [*heads, read_head(vault, vault.device.id, content)]
 
 
-def old_hash(vault: SyncedFolder, head: Head, sequence: int, heads: list[Head]) -> bytes:
-    """Return the hash that a head's history has for an earlier snapshot of its device."""
-    spot = locate(head.history, sequence)
-    if spot.level:
-        load_indexes(vault, heads)
-    reader = BlobReader(vault)
-    while spot.level:
-        spot = descend(spot, reader.history_page(spot.item))
-    return spot.item
-
-
-def choose(vault: SyncedFolder, heads: list[Head]) -> list[Head]:
+def choose(vault: SyncedFolder, accepted: Accepted) -> list[Head]:
     """Return the heads whose states have to be joined: those that ours does not cover.
 
     One that another of them covers is joined all the same: what it has seen is a claim of that other.
     """
-    check_together(own_heads(vault, heads))
+    check_together(without(own_heads(vault, accepted.heads), accepted.faults))
     context = load_context(vault.state)
-    return [head for head in heads if context.get(head.device, (0, b""))[0] < head.sequence]
+    return [head for head in accepted.heads if context.get(head.device, (0, b""))[0] < head.sequence]
 
 
 def refresh(vault: SyncedFolder) -> None:
@@ -241,10 +309,25 @@ def refresh(vault: SyncedFolder) -> None:
 
 
 def load_indexes(vault: SyncedFolder, heads: list[Head]) -> None:
-    """Take in the rows of every live index that is not here yet; of our own, if the catalogue was lost."""
-    for index_id in {index_id for head in own_heads(vault, heads) for index_id in head.live_indexes}:
-        if not vault.catalogue.is_loaded(index_id):
-            vault.catalogue.load(index_id, read_index(vault, index_id), now=vault.clock.now())
+    """Take in the rows of every live index that is not here yet; of our own, if the catalogue was lost.
+
+    Nobody vouches for those that proofs name, or that devices at fault do: what of them is not there, or not good, is passed over.
+    """
+    faults = load_faults(vault.state)
+    sure: set[bytes] = set()
+    unsure = {index_id for proof in faults.values() for index_id in proof.indexes}
+    for head in own_heads(vault, heads):
+        (unsure if head.device in faults else sure).update(head.live_indexes)
+    for index_id in sure:
+        _load_index(vault, index_id)
+    for index_id in unsure - sure:
+        with suppress(MissingObject, BadObject):
+            _load_index(vault, index_id)
+
+
+def _load_index(vault: SyncedFolder, index_id: bytes) -> None:
+    if not vault.catalogue.is_loaded(index_id):
+        vault.catalogue.load(index_id, read_index(vault, index_id), now=vault.clock.now())
 
 
 def read_index(vault: OpenVault, index_id: bytes) -> Iterator[Group]:
@@ -268,7 +351,3 @@ def _key_of(vault: OpenVault, record: bytes) -> EpochKey:
     if accepted is None or accepted.epoch not in vault.keyring.epochs:
         raise BadObject("an index names a membership record that is not known")
     return vault.keyring.epochs[accepted.epoch]
-
-
-def _cached(device: bytes) -> str:
-    return f"head {device.hex()}"

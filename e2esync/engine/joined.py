@@ -7,6 +7,7 @@ from e2esync.format.cbor import decode_exact, encode
 from e2esync.vault.heads import ContextMap
 
 _CONTEXT, _SEEN = "context", "heads seen"
+_RENEWED = "renewed"  # id of the device that wrote by this state before, as long as nothing was joined since
 
 
 def load_context(state: FolderState) -> ContextMap:
@@ -33,3 +34,18 @@ def load_seen(state: FolderState) -> dict[bytes, str]:
 def save_seen(state: FolderState, seen: dict[bytes, str]) -> None:
     """Keep them."""
     state.set(_SEEN, encode(sorted([device, etag] for device, etag in seen.items())))
+
+
+def cached_head(device: bytes) -> str:
+    """Return under which name the state keeps the head of a device as it was joined last."""
+    return f"head {device.hex()}"
+
+
+def former_device(state: FolderState) -> bytes | None:
+    """Return which device wrote by this state before; None once this one has joined something."""
+    return state.get(_RENEWED)
+
+
+def note_former(state: FolderState, device: bytes | None) -> None:
+    """Keep it."""
+    state.set(_RENEWED, device)

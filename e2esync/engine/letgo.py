@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from e2esync.engine.away import forget_packs, missing_packs, note_look, was_away
-from e2esync.engine.fetch import fetch
+from e2esync.engine.fetch import fetch_good
 from e2esync.engine.marks import Marks, is_news, read_marks
 from e2esync.engine.own import Listed, list_heads
 from e2esync.engine.vault import SyncedFolder
@@ -74,7 +74,7 @@ def _come_back(vault: SyncedFolder, listed: Listed) -> list[bytes]:
     forget_packs(vault, lost)
     note_look(vault)
     if lost:
-        fetch(vault, listed)
+        fetch_good(vault, listed)
         vault.catalogue.lose_packs(lost)  # indexes may name them still
     return lost
 

@@ -43,7 +43,7 @@ def see_own_head(vault: SyncedFolder) -> Listed:
     own = ownhead.load(vault.state)
     if head is None:
         if info is not None:
-            _refuse_restored()
+            refuse_restored()
         return listed
     if info is None or info.etag != own.etag:
         _put_again(vault, head, own, present=info is not None)
@@ -84,7 +84,7 @@ def _check_not_ahead(vault: SyncedFolder, stored: bytes, own: ownhead.OwnHead) -
     except IntegrityError:
         return  # not signed by us: it does not count, and ours replaces it
     if head.sequence > own.sequence or (head.sequence == own.sequence and head.hash != own.hash):
-        _refuse_restored()
+        refuse_restored()
 
 
 def check_pending(vault: SyncedFolder) -> None:
@@ -100,7 +100,8 @@ def check_pending(vault: SyncedFolder) -> None:
         _check_not_ahead(vault, stored, own)
 
 
-def _refuse_restored() -> NoReturn:
+def refuse_restored() -> NoReturn:
+    """End a command of a device that has lost its place in what it has published."""
     raise StateBehind(
         "this device's state is older than what it has published",
         why="the local state was restored from a backup, copied, or lost",

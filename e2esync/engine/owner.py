@@ -6,14 +6,13 @@ from types import MappingProxyType
 
 from e2esync.adapters.state import FolderState
 from e2esync.engine import ownhead
-from e2esync.engine.fetch import TRUSTED
-from e2esync.engine.joined import load_context, save_context
+from e2esync.engine.fetch import TRUSTED, load_trusted
+from e2esync.engine.joined import cached_head, former_device, load_context, note_former, save_context
 from e2esync.engine.ownmark import MARK
 from e2esync.engine.vault import SyncedFolder
-from e2esync.vault.trust import NOTHING, Trusted, TrustedHead
+from e2esync.vault.trust import Trusted, TrustedHead
 
 _OWNER = "device"  # id of the device that writes by this state
-_RENEWED = "renewed"  # there where that is another than before, and nothing was joined since
 
 
 def see_owner(vault: SyncedFolder) -> None:
@@ -29,14 +28,14 @@ def see_owner(vault: SyncedFolder) -> None:
 
 def knows_nothing(state: FolderState) -> bool:
     """Return whether this device has neither written nor joined anything, in this life of its state."""
-    if state.get(_RENEWED) is not None:
+    if former_device(state) is not None:
         return True
     return ownhead.load(state).sequence == 0 and not load_context(state)
 
 
 def has_looked(state: FolderState) -> None:
     """Note that all heads there are were joined."""
-    state.set(_RENEWED, None)
+    note_former(state, None)
 
 
 def become(vault: SyncedFolder, old: bytes, new: bytes) -> None:
@@ -54,14 +53,11 @@ def become(vault: SyncedFolder, old: bytes, new: bytes) -> None:
         trusted = load_trusted(state)
         heads = {**trusted.heads, old: TrustedHead(own.sequence, own.hash, own.revision, members=None)}
         state.set(TRUSTED, Trusted(MappingProxyType(heads), trusted.tip).encode())
+        state.set(
+            cached_head(old), state.get(ownhead.HEAD)
+        )  # proves what we signed, where a copy has signed more
     for key in (ownhead.KEY, ownhead.HEAD, ownhead.PENDING, MARK):
         state.set(key, None)
     state.set(_OWNER, new)
-    state.set(_RENEWED, b"")
+    note_former(state, old)
     vault.catalogue.forget_all()
-
-
-def load_trusted(state: FolderState) -> Trusted:
-    """Return what was accepted of the vault."""
-    data = state.get(TRUSTED)
-    return Trusted.decode(data) if data is not None else NOTHING

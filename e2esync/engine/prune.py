@@ -19,7 +19,7 @@ from itertools import chain, islice
 
 from e2esync.adapters.catalogue import GONE
 from e2esync.adapters.reach import Partly, ReachRows
-from e2esync.engine.fetch import accept_heads, check_contexts, fetch, own_heads, read_heads, read_index
+from e2esync.engine.fetch import accept_heads, fetch, own_heads, read_heads, read_index, refuse_aside
 from e2esync.engine.marks import HEEDED, Marks, read_marks
 from e2esync.engine.own import Listed, list_heads, see_own_head
 from e2esync.engine.ownmark import own_mark, put_mark
@@ -83,8 +83,7 @@ class _Run:
         self._vault, self._listed, self._grace, self._dry_run = vault, listed, grace, dry_run
         fetch(vault, listed)
         others = read_heads(vault, listed)
-        accept_heads(vault, others)
-        check_contexts(vault, others)
+        refuse_aside(others, accept_heads(vault, others))
         self._heads = own_heads(vault, others)
         self._marks: Marks = read_marks(vault, listed.marks)
         self._own = own_mark(vault, listed, put=not dry_run)

@@ -15,6 +15,7 @@ from e2esync.adapters.catalogue import LISTED, STORED
 from e2esync.engine import ownhead
 from e2esync.engine.away import note_published
 from e2esync.engine.doubt import doubt
+from e2esync.engine.faults import store_proofs
 from e2esync.engine.fold import fold
 from e2esync.engine.joined import load_context
 from e2esync.engine.marks import note_named
@@ -85,7 +86,8 @@ def publish_snapshot(
         history, pages = append(history, own.hash, lambda body: vault.cipher.page_id(BlobKind.HISTORY, body))
         for body in pages:
             uploader.add_page(BlobKind.HISTORY, body)
-    uploader.add_snapshot(vault.cipher.snapshot_id(snapshot.hash), snapshot.record)
+    uploader.add_blob(BlobKind.SNAPSHOT, vault.cipher.snapshot_id(snapshot.hash), snapshot.record)
+    store_proofs(vault, uploader, context)
     uploader.finish()
     own = replace(
         own,

@@ -8,6 +8,7 @@ from e2esync.engine import ownhead
 from e2esync.engine.away import forget_packs
 from e2esync.engine.content import ContentStore
 from e2esync.engine.doubt import is_time_to_look
+from e2esync.engine.faults import has_untold
 from e2esync.engine.fetch import fetch_good
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
@@ -91,7 +92,7 @@ def _write_and_publish(
         note_rules(vault, found, untracked, summary)
         is_emptied = rows > 1 and not vault.state.has_rows()
         guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
-        has_news = ownhead.load(vault.state).sequence > 0 and is_news(vault, marks)
+        has_news = ownhead.load(vault.state).sequence > 0 and (is_news(vault, marks) or has_untold(vault))
         if local.changed or has_news or beat:
             # What counts as published is on this disk: else a power cut puts an older content back, as an edit.
             vault.folder.barrier()

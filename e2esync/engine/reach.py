@@ -62,10 +62,19 @@ class _Walk:
     def head(self, head: Head) -> None:
         """Note the newest snapshot of a device, and all pages of its history; nothing of this may be missing."""
         self._rows.add(self._vault.cipher.snapshot_id(head.hash))
+        self._proofs(head)
         self._whole(head.root, is_present=True)
         for level, items in enumerate(head.history):
             for item in items if level else ():
                 self._history(item)
+
+    def _proofs(self, head: Head) -> None:
+        """Note what shows which words of others a device has seen, and who is at fault, where it is anywhere."""
+        cipher = self._vault.cipher
+        for name in (head.device, *(digest for _, digest in head.context.values())):
+            blob_id = cipher.proof_id(name)
+            if any(self._rows.is_live(place.pack) for place in self._vault.catalogue.find(blob_id)):
+                self._rows.add(blob_id)
 
     def _history(self, page_id: bytes) -> None:
         self._rows.add(page_id)

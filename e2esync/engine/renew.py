@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from e2esync.engine.fetch import TRUSTED
+from e2esync.engine.fetch import TRUSTED, load_trusted
 from e2esync.engine.join import ensure_device, find_vaults
 from e2esync.engine.notes import FolderNote, LocalDevice
-from e2esync.engine.owner import become, load_trusted
+from e2esync.engine.owner import become
 from e2esync.engine.ownnote import notes_of, points, seal_note, vault_note
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import NoAccess

@@ -22,13 +22,13 @@ class SeenDevice(NamedTuple):
 
 def note_sync(vault: SyncedFolder) -> None:
     """Note that folder and store were in touch just now, and whose words were read."""
-    from e2esync.engine.joined import load_seen
+    from e2esync.engine.joined import cached_head, load_seen
     from e2esync.vault.heads import open_head
 
     now = vault.clock.now()
     seen = [[vault.names[0], now]]
     for device in sorted(load_seen(vault.state)):
-        content = vault.state.get(f"head {device.hex()}")
+        content = vault.state.get(cached_head(device))
         if content is None or device == vault.device.id:
             continue
         head = open_head(

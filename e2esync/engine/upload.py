@@ -68,9 +68,9 @@ class Uploader:
             self._add_sealed(page_id, self._cipher.seal_page(kind, body))
         return page_id
 
-    def add_snapshot(self, snapshot_id: bytes, record: bytes) -> None:
-        """Seal a snapshot into a pack."""
-        self._add_sealed(snapshot_id, self._cipher.seal_page(BlobKind.SNAPSHOT, record))
+    def add_blob(self, kind: BlobKind, blob_id: bytes, body: bytes) -> None:
+        """Seal a snapshot, or a proof, into a pack."""
+        self._add_sealed(blob_id, self._cipher.seal_page(kind, body))
 
     def _add_sealed(self, blob_id: bytes, sealed: bytes) -> None:
         if not self._pages.fits(sealed):

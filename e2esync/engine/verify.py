@@ -16,7 +16,7 @@ from e2esync.engine.blobs import BlobReader
 from e2esync.engine.check import check_value
 from e2esync.engine.doubt import doubt_at_once
 from e2esync.engine.download import NO_KEY, NOT_SIGNED
-from e2esync.engine.fetch import accept_heads, check_contexts, read_head, read_index
+from e2esync.engine.fetch import accept_heads, read_head, read_index, refuse_aside
 from e2esync.engine.honest import HonestForms
 from e2esync.engine.marks import read_marks
 from e2esync.engine.members import fetch_membership
@@ -106,8 +106,7 @@ class _Verifier:
         report.heads = len(heads)
         others = [head for head in heads if head.device != vault.device.id]
         self._honest = HonestForms(vault, heads)
-        accept_heads(vault, others)
-        check_contexts(vault, others)
+        refuse_aside(others, accept_heads(vault, others))
         packs = self._check_indexes(heads)
         self._check_packs(packs, gone)
         packs -= self._pruned

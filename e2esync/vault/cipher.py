@@ -25,6 +25,7 @@ from e2esync.tree.values import WrappedKey
 from e2esync.vault.compression import RAW, Compressor
 
 MAX_PAGE = 1 << 20  # bytes of a page's body
+MAX_PROOF = 9 << 20  # bytes of a proof's: it may hold a whole head
 MAX_CHUNK = 1 << 21  # bytes of a chunk's plaintext
 _KNOWN_FILE_KEYS = 1024
 
@@ -37,6 +38,10 @@ class BlobKind(IntEnum):
     CHUNK_LIST = 2
     SNAPSHOT = 3
     HISTORY = 4
+    PROOF = 5
+
+
+_NAMED_OTHERWISE = {BlobKind.SNAPSHOT, BlobKind.PROOF}  # their ids do not follow from their bodies alone
 
 
 class Keys(Protocol):
@@ -101,6 +106,7 @@ class VaultCipher:
         self._wrappers = {name: KeyWrapper(key) for name, key in keys.epochs.items()}
         self._page_ids = Identifier(secret, Purpose.PAGE_ID)
         self._snapshot_ids = Identifier(secret, Purpose.SNAPSHOT_ID)
+        self._proof_ids = Identifier(secret, Purpose.PROOF_ID)
         self._numbers = Identifier(secret, Purpose.DIRECTORY_NUMBER)
         self._contents = Identifier(secret, Purpose.CONTENT_HASH)
         self.draw = Identifier(secret, Purpose.PAGE_CUT).of
@@ -138,6 +144,10 @@ class VaultCipher:
         """Return the id under which a snapshot lies in packs."""
         return self._snapshot_ids.of(snapshot_hash)
 
+    def proof_id(self, of: bytes) -> bytes:
+        """Return the id under which a proof lies in packs: of a snapshot, by its hash, or of a fault, by its device."""
+        return self._proof_ids.of(of)
+
     def seal_page(self, kind: BlobKind, body: bytes) -> bytes:
         """Return a page or snapshot sealed under the current epoch.
 
@@ -147,7 +157,7 @@ class VaultCipher:
         return self._pages[self.epoch].seal(RAW + body, context=self.vault_id + bytes([kind]))
 
     def open_page(self, kind: BlobKind, page_id: bytes, epoch: bytes, sealed: bytes) -> bytes:
-        """Return the body of a page; a snapshot's id is for the caller to check.
+        """Return the body of a page; the id of a snapshot or proof is for the caller to check.
 
         Raises:
             BadObject: It is not the page with this id.
@@ -155,8 +165,9 @@ class VaultCipher:
         if epoch not in self._pages:
             raise BadObject("a page is sealed in an epoch that this device does not know")
         data = self._pages[epoch].unseal(sealed, context=self.vault_id + bytes([kind]))
-        body = self._compressor.decompress(data, size=None, most=MAX_PAGE)
-        if kind is not BlobKind.SNAPSHOT and self.page_id(kind, body) != page_id:
+        most = MAX_PROOF if kind is BlobKind.PROOF else MAX_PAGE
+        body = self._compressor.decompress(data, size=None, most=most)
+        if kind not in _NAMED_OTHERWISE and self.page_id(kind, body) != page_id:
             raise BadObject("a page is not the one that is named")
         return body
 

@@ -95,10 +95,9 @@ def _later_record(one: RecordName, other: RecordName) -> RecordName:
 
 
 def _later_point(known: TrustedHead | None, point: Point) -> TrustedHead:
-    device, sequence, hash_ = point
-    if known is not None and known.sequence == sequence and known.hash != hash_:
-        raise Fork(f"two of your devices remember different words of the device {_short(device)}")
-    if known is not None and known.sequence >= sequence:
+    """Return the later of two words; of two with one sequence either will do: the store has to show the proof."""
+    _, sequence, hash_ = point
+    if known is not None and (known.sequence, known.hash) >= (sequence, hash_):
         return known
     return TrustedHead(sequence, hash_, revision=0, members=None)
 

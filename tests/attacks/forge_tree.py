@@ -62,6 +62,9 @@ class Planted:
     def get(self, key: str) -> bytes:
         return self.store.body(key)
 
+    def delete(self, key: str) -> None:
+        self.store.view("").delete([key])
+
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         return self.store.listing("", prefix)
 
@@ -69,8 +72,9 @@ class Planted:
 class Forger:
     """One hostile device of an identity of the vault, with the history of what it has published."""
 
-    def __init__(self, keys: Keys, store: HostileStore, name: str = "mallory") -> None:
+    def __init__(self, keys: Keys, store: HostileStore, name: str = "mallory", *, tells: bool = True) -> None:
         self.keys, self.store, self.name = keys, Planted(store), name
+        self.tells = tells  # whether it stores its snapshots, as it should
         self.device = create_device(keys.identity)
         self.cipher = VaultCipher(keys.vault_id, keys.keyring)
         self.sequence = 0
@@ -81,6 +85,12 @@ class Forger:
         self._chunks, self._pages = [PackBuilder()], [PackBuilder()]
         self._added: set[bytes] = set()
         self._drawn = 0
+
+    @property
+    def hash(self) -> bytes:
+        """The hash of the newest snapshot."""
+        assert self._hash is not None
+        return self._hash
 
     # --- values that are as they should be, to be spoilt by the caller -----------------------------
 
@@ -175,6 +185,10 @@ class Forger:
         self._add(self._pages, page_id, sealed or self.cipher.seal_page(kind, body), is_chunk=False)
         return page_id
 
+    def blob(self, blob_id: bytes, sealed: bytes) -> None:
+        """Store sealed bytes under an id that is none of a page."""
+        self._add(self._pages, blob_id, sealed, is_chunk=False)
+
     def tree(self, nodes: Iterable[Item], *, cut: Cut = pages.cut) -> Root | None:
         """Store the pages of a tree of these nodes, in the order of their keys; return its root."""
         items = sorted(nodes)
@@ -212,10 +226,15 @@ class Forger:
             self._history, _ = append(self._history, self._hash, lambda _: bytes(32))
         snapshot_id = self.cipher.snapshot_id(snapshot.hash)
         sealed = self.cipher.seal_page(BlobKind.SNAPSHOT, snapshot.record)
-        self._add(self._pages, snapshot_id, sealed, is_chunk=False)
+        if self.tells:
+            self._add(self._pages, snapshot_id, sealed, is_chunk=False)
         self._indexes = (*self._indexes, self._store_index())
         self.sequence, self._hash, self._context, self._drawn = self.sequence + 1, snapshot.hash, context, 0
         self._put_head(snapshot)
+
+    def lose_index(self) -> None:
+        """Let the newest index that the head lists be none."""
+        self.store.delete(names.index(self.keys.vault_id, self._indexes[-1]))
 
     def everything(self) -> ContextMap:
         """Return a context that covers every other head in the store."""

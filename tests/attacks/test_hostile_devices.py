@@ -6,43 +6,56 @@ It signs whatever it likes. What honest devices hold in the end is one tree, and
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.crypto import recovery
+from e2esync.crypto.asymmetric import record_hash
+from e2esync.crypto.labels import Purpose
 from e2esync.engine import merge
 from e2esync.engine.download import Downloader
+from e2esync.engine.faults import TwoHistories, load_faults
 from e2esync.engine.fetch import read_head
 from e2esync.engine.history import events
 from e2esync.engine.join import find_vaults, look_at
 from e2esync.engine.members import open_membership
 from e2esync.engine.merge import BrokenTree
-from e2esync.engine.prune import prune
+from e2esync.engine.own import list_heads
+from e2esync.engine.ownmark import own_mark
+from e2esync.engine.prune import LEAST_BYTES, prune
 from e2esync.engine.restore_offline import decrypt_offline
 from e2esync.engine.verify import verify
-from e2esync.errors import Fork, IntegrityError, MissingObject, Rollback
+from e2esync.errors import Fork, IntegrityError, MissingObject, Rollback, StateBehind
 from e2esync.format import names
 from e2esync.format.cbor import decode
+from e2esync.format.signed import SignedRecord
+from e2esync.format.snapshot import Snapshot
 from e2esync.merge.fold import fold
-from e2esync.merge.retention import Rules
+from e2esync.merge.retention import DAY, Rules
 from e2esync.tree.codec import decode_entries
 from e2esync.tree.keys import ROOT, Kind, node_key
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.values import Entry, FileContent
+from e2esync.vault.cipher import BlobKind
+from e2esync.vault.heads import make_snapshot
 from e2esync.vault.keyring import open_keyring
 from e2esync.vault.trust import Trusted
 from e2esync.wiring.home import at
 from e2esync.wiring.localdevice import HomeDevice
 from examples import read_without_e2esync as reader
 from moto_fixtures.hostile import HostileStore
-from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, noch, row, trust_of
+from tests.attacks.arena import CANARY, Arena, AttackSucceeded, det, row, trust_of
 from tests.attacks.arena_defences import DEFENCES, Patch, always, skipped
 from tests.attacks.forge_tree import Forger, changed, item, nodes_of, raw
 from tests.cli.conftest import no_settings, run
+from tests.engine.test_other_readers import read_by_the_other
 from tests.engine.world import Dev, Keys
 from tests.engine.world import tree as tree_of
 
@@ -69,12 +82,31 @@ def _all_or_nothing(_original):
     return join_all
 
 
+def _nobody(_original):
+    return lambda *_arguments: {}
+
+
+def _any_snapshot(_original):
+    """Opening of snapshots whoever signed them."""
+
+    def open_snapshot(record, **_who):
+        payload = SignedRecord.decode(record).payload
+        return Snapshot.decode(payload), record_hash(Purpose.SNAPSHOT, payload)
+
+    return open_snapshot
+
+
 DEFENCES.update(
     {
         "what was seen stays": (Patch("e2esync.engine.merge", "_goes_on", always(True)),),
         "only what was seen goes": (Patch("e2esync.merge.join", "join_entries", _absence_deletes),),
         "together": (Patch("e2esync.vault.trust", "check_together", skipped),),
         "what its device signed": (Patch("e2esync.engine.honest:HonestForms", "find", always(None)),),
+        "faults found": (Patch("e2esync.engine.faults", "find_faults", _nobody),),
+        "faults told": (Patch("e2esync.engine.faults", "find_told", always(None)),),
+        "proofs stored": (Patch("e2esync.engine.faults", "store_proofs", skipped),),
+        "proofs kept": (Patch("e2esync.engine.reach:_Walk", "_proofs", skipped),),
+        "claims proven": (Patch("e2esync.vault.heads", "open_snapshot", _any_snapshot),),
         "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
         "one verdict": (Patch("e2esync.engine.merge", "_check_kept", skipped),),
     }
@@ -578,21 +610,280 @@ def test_nobody_can_claim_to_have_seen_what_was_never_written(arena: Arena, clai
     arena.refuses(laptop, kinds=(Rollback, Fork))
 
 
-@row("H1", shows=["G6"], weaknesses=[("contexts", "together", "trust memory")])
-def test_two_words_of_one_sequence_are_found_out_and_nothing_is_lost(arena: Arena):
+# --- H1: two histories of one device --------------------------------------------------------------
+
+SHOWN_TO = ("laptop", "desk")
+
+
+def fork(
+    arena: Arena, laptop: Dev, desk: Dev, *, for_laptop: int = 1, for_desk: int = 1, tells: bool = True
+) -> tuple[Forger, Forger]:
+    """Let each of two devices join another history of a third, of so many pushes; the store shows the desk's then."""
+    forger = Forger(arena.world.keys, arena.store, tells=tells)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"before", b"in both")])
+    alike(laptop, desk)
+    other = forger.twin()
+    for n in range(for_laptop):
+        forger.publish([*nodes_of(laptop).items(), forger.file(b"for the laptop", b"%d" % n)])
+    laptop.pull()
+    for n in range(for_desk):
+        other.publish([*nodes_of(desk).items(), other.file(b"for the desk", b"%d" % n)])
+    desk.pull()
+    return forger, other
+
+
+def write(*devices: Dev) -> None:
+    """Let devices publish something of their own on top of what they have joined."""
+    for dev in devices:
+        (dev.root / f"by {dev.name}").write_bytes(CANARY + dev.name.encode())
+        dev.push()
+
+
+def sets_aside(*commands: Callable[[], object]) -> None:
+    """See that each of these commands says who is at fault, and of what."""
+    for command in commands:
+        error = det(command, TwoHistories)
+        if "mallory" not in error.what or "two histories" not in error.what:
+            raise AttackSucceeded(f"it is not said who is at fault: {error.what}")
+
+
+def end_alike(arena: Arena, *devices: Dev) -> dict[bytes, tuple]:
+    """See that devices come to one tree, with all that each has written, and then to rest; return it."""
+    for _ in range(3):
+        sets_aside(*(dev.sync for dev in devices))
+    shown = devices[0].tree()
+    for dev in devices:
+        if found := dev.differs(shown):
+            raise AttackSucceeded(f"{devices[0].name} and {dev.name} differ: {found}")
+    missing = {b"plain", b"by the desk", b"docs/deep/notes", b"before"} - shown.keys()
+    missing |= {f"by {name}".encode() for name in SHOWN_TO} - shown.keys()
+    if missing:
+        raise AttackSucceeded(f"what honest devices wrote is gone: {missing}")
+    if read_by_the_other(arena.world, arena.home / f"read {len(arena.world.devices)}") != shown:
+        raise AttackSucceeded("the second reader has another tree")
+    for _ in range(2):
+        puts = [dev.count(lambda dev=dev: sets_aside(dev.sync)).requests["PUT"] for dev in devices]  # type: ignore[misc]
+        if any(puts):
+            raise AttackSucceeded("nothing happens any more, and they go on writing")
+    return shown
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found", "proofs stored"])
+@pytest.mark.parametrize(("for_laptop", "for_desk"), [(1, 1), (3, 3), (2, 5), (70, 70)])
+def test_who_signs_two_histories_is_set_aside_and_nobody_else(arena: Arena, for_laptop, for_desk):
     """Each of the honest has taken in one of the two, and publishes on top of it."""
     laptop, desk = arena.pair()
+    fork(arena, laptop, desk, for_laptop=for_laptop, for_desk=for_desk)
+    write(laptop, desk)
+    sets_aside(laptop.pull, desk.pull)
+    newcomer = arena.newcomer()
+    end_alike(arena, laptop, desk, newcomer, arena.newcomer("another"))
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found"])
+def test_one_who_goes_back_to_the_shorter_of_its_histories_is_set_aside(arena: Arena):
+    """What the laptop has joined is longer: its signed history is what contradicts the head that it is shown."""
+    laptop, desk = arena.pair()
+    fork(arena, laptop, desk, for_laptop=3, for_desk=1)
+    sets_aside(laptop.pull)
+    write(laptop, desk)
+    end_alike(arena, laptop, desk, arena.newcomer())
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found"])
+@pytest.mark.parametrize(("for_laptop", "for_desk"), [(1, 1), (1, 3), (2, 5), (70, 70)])
+def test_one_who_keeps_its_snapshots_to_itself_is_set_aside_all_the_same(arena: Arena, for_laptop, for_desk):
+    """There are not two snapshots to be had of any sequence: the histories in its heads have to do."""
+    laptop, desk = arena.pair()
+    fork(arena, laptop, desk, for_laptop=for_laptop, for_desk=for_desk, tells=False)
+    write(laptop, desk)
+    sets_aside(laptop.pull, desk.pull)
+    end_alike(arena, laptop, desk, arena.newcomer(), arena.newcomer("another"))
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found", "faults told"])
+def test_one_who_goes_back_and_keeps_its_snapshots_to_itself_is_shown_to_the_others_by_its_longer_head(
+    arena: Arena,
+):
+    """Only the laptop has joined that head. To the desk the store alone seems to have gone back."""
+    laptop, desk = arena.pair()
+    fork(arena, laptop, desk, for_laptop=3, for_desk=1, tells=False)
+    write(laptop, desk)
+    sets_aside(laptop.pull, laptop.sync, desk.pull)
+    end_alike(arena, laptop, desk, arena.newcomer(), arena.newcomer("another"))
+
+
+def goes_on(arena: Arena, *, is_named: bool) -> None:
+    """Let the device write on after its fault was found, on the branch that all heads have come to name or the other."""
+    laptop, desk = arena.pair()
+    phone = one_that_has_not_seen(arena)
+    branches = sorted(fork(arena, laptop, desk), key=lambda forger: forger.hash)
+    write(laptop, desk)
+    end_alike(arena, laptop, desk)
+    for dev in (laptop, desk):
+        arena.edit(dev, f"more by {dev.name}", CANARY)
+        dev.push()
+    chosen = branches[is_named]
+    for _ in range(3):
+        chosen.publish([*nodes_of(laptop).items(), chosen.file(b"later", b"later")])
+    shown = end_alike(arena, laptop, desk, phone, arena.newcomer())
+    if b"later" in shown or b"of the phone" not in shown:
+        raise AttackSucceeded("its later words count")
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found", "faults told"])
+def test_what_it_writes_later_counts_for_nobody_though_heads_contradict_each_other_no_more(arena: Arena):
+    """Who comes new is told by the others."""
+    goes_on(arena, is_named=True)
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found"])
+def test_what_it_writes_later_counts_on_its_other_branch_as_little(arena: Arena):
+    goes_on(arena, is_named=False)
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found"])
+def test_who_remembers_one_history_and_never_named_it_tells_the_others(arena: Arena):
+    """Only the laptop's memory contradicts what the store shows: it stores what it has of the proof."""
+    laptop, desk = arena.pair()
+    write(laptop, desk)
+    alike(laptop, desk)
+    fork(arena, laptop, desk)
+    sets_aside(laptop.sync)
+    end_alike(arena, laptop, desk, arena.newcomer())
+
+
+def in_the_name_of(forger: Forger, dev: Dev, sequence: int) -> bytes:
+    """Store a snapshot of another device that it never signed, with the forger's next push; return its hash."""
+    keys = forger.keys
+    snapshot = make_snapshot(
+        SimpleNamespace(id=dev.device.id, signing=forger.device.signing),  # type: ignore[arg-type]
+        keys.vault_id,
+        sequence=sequence,
+        previous=None if sequence == 1 else bytes(32),
+        root=None,
+        context={},
+        previous_context={},
+        tip=keys.keyring.tip,
+        epoch=keys.keyring.current,
+        time=0,
+    )
+    sealed = forger.cipher.seal_page(BlobKind.SNAPSHOT, snapshot.record)
+    forger.blob(forger.cipher.snapshot_id(snapshot.hash), sealed)
+    return snapshot.hash
+
+
+@row("H1", shows=["G6"], weaknesses=["claims proven"])
+def test_nobody_is_put_at_fault_by_a_claim_without_a_signature(arena: Arena):
+    """Another device names what the desk has never signed, and says that a pack of its own holds it."""
+    laptop, desk = arena.pair()
+    arena.edit(desk, "more", b"more")
+    desk.push()
+    laptop.pull()
     forger = Forger(arena.world.keys, arena.store)
-    forger.publish(nodes_of(laptop).items())
+    sequence, _ = others_seen(arena, desk)
+    made_up = in_the_name_of(forger, desk, sequence - 1)
+    forger.publish(nodes_of(laptop).items(), context={desk.device.id: (sequence - 1, made_up)})
+    error = arena.refuses(laptop, kinds=(Fork,))
+    assert not isinstance(error, StateBehind)
+    arena.pulls(desk)
+
+
+@row("H1", shows=["G5"], weaknesses=[("trust memory", "contexts")])
+def test_an_older_head_of_one_history_is_the_stores_doing_and_nobodys_fault(arena: Arena):
+    laptop, desk = arena.pair()
+    then = arena.store.body(arena.head_of(desk))
+    arena.edit(desk, "more", b"more")
+    desk.push()
+    laptop.pull()
+    arena.store.inject(arena.head_of(desk), then)
+    arena.refuses(laptop, kinds=(Rollback,))
+    assert not load_faults(laptop.vault.state)
+
+
+@row("H1", weaknesses=["faults found"])
+def test_what_an_honest_device_wrote_into_a_directory_of_one_history_only_is_not_lost(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"before", b"in both")])
+    alike(laptop, desk)
+    other = forger.twin()
+    directory, number = forger.directory(b"theirs")
+    forger.publish([*nodes_of(laptop).items(), directory, forger.file(b"planted", parent=number)])
+    laptop.pull()
+    (laptop.root / "theirs" / "honest").write_bytes(b"honest")
+    other.publish([*nodes_of(desk).items(), other.file(b"for the desk", b"other")])
+    desk.pull()
+    write(laptop, desk)
+    if b"honest" not in contents(end_alike(arena, laptop, desk, arena.newcomer())):
+        raise AttackSucceeded("what an honest device wrote is gone")
+
+
+@row("H1", weaknesses=["faults found"])
+def test_what_a_device_at_fault_names_and_nobody_has_stops_nobody(arena: Arena):
+    """Its index is not there: of any other device that would be an error, and maybe the store's doing."""
+    laptop, desk = arena.pair()
+    _, other = fork(arena, laptop, desk)
+    write(laptop, desk)
+    end_alike(arena, laptop, desk)
+    other.publish([*nodes_of(desk).items(), other.file(b"later", b"later")])
+    other.lose_index()
+    arena.edit(laptop, "more", CANARY)
+    sets_aside(laptop.sync, desk.sync)
+    assert not desk.differs(laptop.tree())
+
+
+@row("H1", weaknesses=["proofs kept"])
+def test_pruning_does_not_take_what_proves_a_fault_that_nobody_knows_of_yet(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"before", b"in both")])
     alike(laptop, desk)
     other = forger.twin()
     forger.publish([*nodes_of(laptop).items(), forger.file(b"for the laptop", b"one")])
     laptop.pull()
+    (laptop.root / "big").write_bytes(os.urandom(LEAST_BYTES))
+    laptop.push()  # the proof is in a pack of which nothing is needed soon
+    (laptop.root / "big").unlink()
+    write(laptop)
+    rules = Rules(keep_days=0)
+    assert prune(laptop.vault, rules).marked
+    proof = laptop.vault.cipher.proof_id(forger.hash)
+    marked = own_mark(laptop.vault, list_heads(laptop.vault), put=False).packs
+    if {place.pack for place in laptop.vault.catalogue.find(proof)} & set(marked):
+        raise AttackSucceeded("what proves a fault is about to go")
+    laptop.sync()
+    laptop.clock.advance(31 * DAY)  # nobody is waited for who has said nothing since
+    assert prune(laptop.vault, rules).deleted
     other.publish([*nodes_of(desk).items(), other.file(b"for the desk", b"other")])
-    desk.pull()
-    for dev in (laptop, desk):
-        arena.edit(dev, f"by {dev.name}", CANARY)
-        dev.push()
-    with noch(laptop, desk):
-        det(laptop.pull, Fork)
-        det(desk.pull, Fork)
+    sets_aside(desk.pull)
+    write(desk)
+    end_alike(arena, laptop, desk, arena.newcomer())
+
+
+@pytest.mark.row("H1")
+def test_a_device_and_its_copy_that_write_at_the_same_time_go_on_as_two_and_nothing_is_lost(arena: Arena):
+    """It is an honest key that has signed two histories. Each of the two was joined by somebody."""
+    laptop, desk = arena.pair()
+    phone = one_that_has_not_seen(arena)
+    before, home = arena.store.body(arena.head_of(laptop)), arena.home / "copy"
+    laptop.close()
+    shutil.copytree(laptop.home, home, symlinks=True)
+    laptop.restart()
+    write(laptop)
+    phone.pull()
+    phone.push()
+    arena.store.inject(arena.head_of(laptop), before)  # as the copy's listing has it
+    copy = Dev("copy", home, laptop.keys, laptop.device, laptop.store, laptop.clock)
+    write(copy)
+    det(desk.sync, TwoHistories)
+    for dev in (laptop, copy):
+        det(dev.sync, StateBehind)
+        dev.renew()
+    everybody = (laptop, copy, desk, phone)
+    for dev in everybody * 3:
+        error = det(dev.sync, TwoHistories)
+        assert "laptop" in error.what or "copy" in error.what
+    for dev in everybody:
+        assert not dev.differs(laptop.tree())
+    assert {b"by laptop", b"by copy", b"of the phone", b"by the desk", b"plain"} <= laptop.tree().keys()

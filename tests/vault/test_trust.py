@@ -159,16 +159,16 @@ def test_own_records_together_remember_the_newest():
     assert recall([]) == NOTHING
 
 
-@pytest.mark.parametrize(
-    "notes",
-    [
-        [note((1, H1), (LAPTOP.id, 3, H1)), note((1, H1), (LAPTOP.id, 3, H2))],
-        [note((1, H1)), note((1, H2))],
-    ],
-)
-def test_own_records_that_contradict_each_other_are_a_fork(notes):
+def test_own_records_with_two_lists_of_members_are_a_fork():
     with pytest.raises(Fork):
-        recall(notes)
+        recall([note((1, H1)), note((1, H2))])
+
+
+def test_of_two_words_with_one_sequence_own_records_leave_one_whichever_comes_first():
+    """Who is at fault is proven by what the store has of it, not by a record."""
+    notes = [note((1, H1), (LAPTOP.id, 3, H1)), note((1, H1), (LAPTOP.id, 3, H2))]
+    assert recall(notes) == recall(notes[::-1])
+    assert recall(notes).heads[LAPTOP.id].hash == H2
 
 
 def test_a_head_older_than_an_own_record_remembers_is_refused():
