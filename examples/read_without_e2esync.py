@@ -866,16 +866,27 @@ def accept_head_record(vault: Vault, device: bytes, record_hash: bytes, encoded:
 
 def _writer_of(vault: Vault, encoded: bytes, record_hash: bytes) -> tuple[Device, bytes]:
     """Accept a certificate of a member with a writing role by that record; return the device and its person."""
-    certificate = decode(encoded, "a certificate")
-    check(certificate, (bytes, 64, 64), "a certificate")
-    terms = decode(certificate[0], "a certificate")
-    check(terms, CERTIFICATE, "a certificate")
+    certificate, terms = _claimed_certificate(encoded)
     member = [m for m in vault.records[record_hash][5] if m[:3] == [terms[2], terms[3], terms[4]]]
     want(len(member) == 1 and member[0][3] in (OWNER, WRITER), "a head by somebody who may not write")
     now = [m for m in vault.records[vault.tip][5] if m[0] == terms[2] and m[3] in (OWNER, WRITER)]
     want(len(now) == 1, "a head by somebody who may not write any more: a newer format")
     card = vault.cards[terms[2]] if terms[2] in vault.cards else load_card(vault.store, terms[2])
     return check_certificate(certificate, card), terms[2]
+
+
+def _claimed_certificate(encoded: bytes) -> tuple[Any, dict[int, Any]]:
+    certificate = decode(encoded, "a certificate")
+    check(certificate, (bytes, 64, 64), "a certificate")
+    terms = decode(certificate[0], "a certificate")
+    check(terms, CERTIFICATE, "a certificate")
+    return certificate, terms
+
+
+def person_of(encoded: bytes) -> bytes:
+    """Return whose device a certificate is, as it says itself."""
+    print_: bytes = _claimed_certificate(encoded)[1][2]
+    return print_
 
 
 def open_snapshot(vault: Vault, writer: Device, encoded: bytes) -> tuple[bytes, dict[int, Any]]:
@@ -1045,11 +1056,8 @@ class Given:
         return self.left.pop(0)[1]
 
 
-def newest_heads(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]) -> list[Head]:
-    """Return the heads that no other covers, after each was held against all that speaks of it (§8.4).
-
-    What a head covers it has taken in, so that joining that as well would change nothing (§6.7).
-    """
+def good_heads(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]) -> list[Head]:
+    """Return the heads but those of devices at fault, after each was held against all that speaks of it (§8.4)."""
     claims = [(dot, f"device {head.device.id.hex()}") for head in heads for dot in _dots(head)]
     claims += [(dot, "an own record") for own in known if own.vault == vault.id for dot in own.heads]
     faulty = set_aside(vault, heads, blobs, claims)
@@ -1070,6 +1078,14 @@ def newest_heads(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Know
             own.vault != vault.id or vault.records.get(record, {}).get(3) == n,
             "the membership record went back",
         )
+    return heads
+
+
+def newest_heads(heads: list[Head]) -> list[Head]:
+    """Return the heads that no other covers.
+
+    What a head covers it has taken in, so that joining that as well would change nothing (§6.7).
+    """
     newest = [a for a in heads if not any(a is not b and b.covers(a.device.id, a.sequence) for b in heads)]
     want(bool(newest) or not heads, "heads that cover each other in a circle")
     return newest
@@ -1089,7 +1105,7 @@ PROOF_SHAPE = ([bytes], [bytes], [32])
 GROUP = (32, range(PACK_MOST), range(2), NATURAL, bytes, bytes)
 INDEX = (VERSION, [32], [GROUP])
 TABLES = """
-CREATE TABLE rows (prefix BLOB, chunk INT, pack BLOB, start INT, length INT, epoch BLOB);
+CREATE TABLE rows (prefix BLOB, chunk INT, pack BLOB, start INT, length INT, epoch BLOB, source BLOB);
 """
 DOWN = """
 CREATE VIEW down (number, depth) AS  -- the directories that can be reached from the root
@@ -1134,9 +1150,9 @@ class Blobs:
         want(all(epoch in self.vault.keys for epoch in epochs), "an index speaks of an unknown epoch")
         want([g[:2] for g in groups] == sorted(g[:2] for g in groups), "an index is not sorted")
         for group in groups:
-            self._add_group(epochs, *group)
+            self._add_group(id_, epochs, *group)
 
-    def _add_group(self, epochs: list[bytes], *group: Any) -> None:  # noqa: ANN401
+    def _add_group(self, index: bytes, epochs: list[bytes], *group: Any) -> None:  # noqa: ANN401
         pack, start, kind, epoch, prefixes, lengths = group
         count = len(lengths) // 4
         want(len(lengths) == 4 * count > 0 and len(prefixes) == 16 * count, "an index group's rows")
@@ -1144,8 +1160,8 @@ class Blobs:
         for i in range(count):
             length = int.from_bytes(lengths[4 * i : 4 * i + 4], "big")
             want(length > 28 and start + length <= PACK_MOST, "an index row is out of range")
-            row = (prefixes[16 * i : 16 * i + 16], kind == 0, pack, start, length, epochs[epoch])
-            self.tables.execute("INSERT INTO rows VALUES (?,?,?,?,?,?)", row)
+            row = (prefixes[16 * i : 16 * i + 16], kind == 0, pack, start, length, epochs[epoch], index)
+            self.tables.execute("INSERT INTO rows VALUES (?,?,?,?,?,?,?)", row)
             start += length
 
     def pack_path(self, pack: bytes) -> Path:
@@ -1204,15 +1220,17 @@ class Blobs:
 
         return self._first(id_, "chunk", chunk=True, opened=opened)
 
-    def check_deep(self) -> None:
-        """Hash every pack that a live index names, filler and all (§5.1)."""
-        for (pack,) in self.tables.execute("SELECT DISTINCT pack FROM rows").fetchall():
+    def check_deep(self, indexes: Iterable[bytes]) -> None:
+        """Hash every pack that one of these indexes names, filler and all (§5.1)."""
+        ends: dict[bytes, int] = {}
+        query = "SELECT pack, max(start + length) FROM rows WHERE source = ? GROUP BY pack"
+        for index in sorted(set(indexes)):
+            for pack, end in self.tables.execute(query, (index,)):
+                ends[pack] = max(end, ends.get(pack, 0))
+        for pack, end in ends.items():
             key = str(self.pack_path(pack).relative_to(self.vault.store.root))
             stored = self.vault.store.read(key, PACK_MOST)
             want(hashlib.sha256(stored).digest() == pack, f"{key} is not what its name says")
-            (end,) = self.tables.execute(
-                "SELECT max(start + length) FROM rows WHERE pack = ?", (pack,)
-            ).fetchone()
             want(end <= len(stored), f"{key} is shorter than an index says")
 
 
@@ -2022,14 +2040,17 @@ LINES: dict[str, dict[str, Any]] = {
     "genesis": {"record": str},
     "members": {"record": str},
     "head": {"record": str},
+    "fault": {"certificate": str, "snapshots": [str], "head": [str]},
     "page": {"kind": NATURAL, "body": str},
     "snapshot": {"record": str},
     "directory": {"key": str},
     "push": {"device": str, "sequence": SEQUENCE, "hash": str, "told": bool, "whole": bool},
     "end": {"pushes": NATURAL, "told": NATURAL, "changes": NATURAL},
 }
-STAGES = {name: stage for stage, name in enumerate(["e2esync log", "card", "genesis", "members", "head"])}
-BODY_STAGE, END_STAGE = 5, 6
+STAGES = {
+    name: stage for stage, name in enumerate(["e2esync log", "card", "genesis", "members", "head", "fault"])
+}
+BODY_STAGE, END_STAGE = 6, 7
 LOG_TABLES = """
 CREATE TABLE pages (id BLOB PRIMARY KEY, body BLOB);
 CREATE TABLE snapshots (hash BLOB PRIMARY KEY, payload BLOB);
@@ -2085,6 +2106,7 @@ class LogFile:
     since: int = 0
     only: str | None = None
     heads: dict[bytes, Head] = field(default_factory=dict)
+    faulty: list[bytes] = field(default_factory=list)  # devices that have signed two histories
     chosen: list[bytes] = field(default_factory=list)  # devices whose pushes are listed
     is_started: bool = False
     following: dict[bytes, int] = field(default_factory=dict)  # device -> the sequence that is listed next
@@ -2174,6 +2196,7 @@ class LogFile:
             "genesis": lambda told: accept_genesis(from_base64(told["record"]), self.vault.id, self._owner()),
             "members": lambda told: self._take_members(from_base64(told["record"])),
             "head": lambda told: self._take_head(from_base64(told["record"])),
+            "fault": self._take_fault,
             "page": lambda told: self._take_page(told["kind"], from_base64(told["body"])),
             "snapshot": lambda told: self._take_snapshot(from_base64(told["record"])),
             "directory": lambda told: self._take_directory(from_base64(told["key"])),
@@ -2187,7 +2210,7 @@ class LogFile:
         once = (STAGES["e2esync log"], STAGES["genesis"], END_STAGE)
         want(stage > self.stage or (stage == self.stage and stage not in once), "a line that is out of order")
         for passed in range(self.stage + 1, stage):
-            want(passed in (STAGES["head"], BODY_STAGE), "a line is missing before this one")
+            want(passed in (STAGES["head"], STAGES["fault"], BODY_STAGE), "a line is missing before this one")
         if self.stage < STAGES["head"] <= stage:
             self._close_members()
         if self.stage < BODY_STAGE <= stage:
@@ -2240,11 +2263,7 @@ class LogFile:
         claimed = decode(open_record(encoded, "a head")[0], "a head")
         check(claimed, HEAD, "a head")
         snapshot = self._claimed_snapshot(claimed[5])
-        certificate = decode(claimed[3], "a certificate")
-        check(certificate, (bytes, 64, 64), "a certificate")
-        terms = decode(certificate[0], "a certificate")
-        check(terms, CERTIFICATE, "a certificate")
-        want(terms[2] in self.vault.cards, "the card of a member is missing")
+        want(person_of(claimed[3]) in self.vault.cards, "the card of a member is missing")
         want(snapshot[9][1] in self.vault.records, "a head by a membership record that is not in the file")
         head = accept_head_record(self.vault, snapshot[3], snapshot[9][1], encoded)
         check_levels(head)
@@ -2257,6 +2276,21 @@ class LogFile:
         snapshot: dict[int, Any] = decode(open_record(encoded, "a snapshot")[0], "a snapshot")
         check(snapshot, SNAPSHOT, "a snapshot")
         return snapshot
+
+    def _take_fault(self, fields: dict[str, Any]) -> None:
+        snapshots, head = ([from_base64(part) for part in fields[name]] for name in ("snapshots", "head"))
+        proof = open_proof(encode([snapshots, head, []]))
+        record = self._claimed_snapshot(snapshots[0])[9][1]
+        want(record in self.vault.records, "a snapshot by a membership record that is not in the file")
+        encoded = from_base64(fields["certificate"])
+        want(person_of(encoded) in self.vault.cards, "the card of a member is missing")
+        device, _ = _writer_of(self.vault, encoded, record)
+        check_fault(self.vault, device, proof, self._history_page_id)
+        want(not self.faulty or max(self.faulty) < device.id, "devices at fault that are not sorted")
+        self.faulty.append(device.id)
+
+    def _history_page_id(self, body: bytes) -> bytes:
+        return bytes(blake3(u8(HISTORY) + body, key=self.keys["page id"]).digest())
 
     def _choose_devices(self) -> None:
         chosen = [head for head in self.heads.values() if self.only in (None, head.names[0])]
@@ -2373,8 +2407,11 @@ class LogFile:
         self._start()
         for device, following in self.following.items():
             want(following == self.heads[device].sequence + 1, "the newest push of a device is missing")
-        for head in self.heads.values():
+        good = [head for head in self.heads.values() if head.device.id not in self.faulty]
+        for head in good:
             for device, sequence, hash_ in _dots(head):
+                if device in self.faulty:
+                    continue
                 want(device in self.heads, "a device that another has seen has no head in the file")
                 want(sequence <= self.heads[device].sequence, "a head is older than another device saw it")
                 want(self.hash_at(device, sequence) == hash_, "a device has another history than another saw")
@@ -2706,6 +2743,9 @@ def said_of(log: LogFile, content: Path | None) -> Iterator[str]:
     span = f"since {begin:%Y-%m-%dT%H:%M:%SZ}" if log.since else "from the first push on"
     whose = f" of the devices called {log.only!a}" if log.only is not None else ""
     yield f"Complete: all pushes{whose} {span}, as far as the devices in the file have seen each other; nothing is left out in between."
+    for device in log.faulty:
+        name = f"{log.heads[device].names[0]!a} ({device.hex()})" if device in log.heads else device.hex()
+        yield f"At fault: the device {name} has signed two histories, which is proven; of its own pushes those of one are listed at most, as far as they were joined."
     if log.pushes > log.told:
         yield f"Not told: {log.pushes - log.told} more pushes, which were signed, but what they did is not in the file: pruned, or left out."
     if log.parts:
@@ -2744,11 +2784,13 @@ def read_vault(vault: Vault, known: list[Known], stage: Path, *, deep: bool) -> 
     for index in sorted({index for head in heads for index in head.indexes}):
         blobs.add_index(index)
     tables.execute("CREATE INDEX by_prefix ON rows (prefix)")
-    read_trees(blobs, newest_heads(vault, heads, blobs, known))
+    good = good_heads(vault, heads, blobs, known)
+    read_trees(blobs, newest_heads(good))
     show_tree(tables, vault.secret)
     if deep:
-        blobs.check_deep()
-        check_all_snapshots(vault, heads, blobs)
+        tables.execute("CREATE INDEX by_source ON rows (source)")
+        blobs.check_deep(index for head in good for index in head.indexes)
+        check_all_snapshots(vault, good, blobs)
     write_tree(blobs, heads, os.fsencode(stage / "tree" / vault.id.hex()))
     return tables
 

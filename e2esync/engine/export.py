@@ -15,6 +15,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from e2esync.crypto.asymmetric import object_hash
+from e2esync.engine.faults import certificate_of, load_faults
 from e2esync.engine.objects import read, read_all
 from e2esync.engine.pushes import Push, Pushes, chain_start
 from e2esync.engine.told import Event, tell
@@ -67,6 +68,13 @@ def export(
     )
     for kind, record in _records(vault, pushes.heads):
         lines.write(kind, record=_base64(record))
+    for of, proof in sorted(load_faults(vault.state).items()):
+        lines.write(
+            "fault",
+            certificate=_base64(certificate_of(vault, of)),
+            snapshots=[_base64(record) for record in proof.snapshots],
+            head=[_base64(part) for part in proof.head],
+        )
     return _Export(
         vault, pushes, lines, {head.device: chain_start(pushes, head, since) for head in listed}
     ).run()

@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 from e2esync.adapters.state import FolderState
 from e2esync.engine.chains import Chains
-from e2esync.engine.joined import cached_head
+from e2esync.engine.joined import cached_head, head_aside
 from e2esync.engine.merge import BrokenTree
 from e2esync.engine.upload import Uploader
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import BadObject, IntegrityError, MissingObject, NewerFormat
 from e2esync.format.cbor import decode_exact, encode
+from e2esync.format.head import HeadBody
+from e2esync.format.signed import SignedRecord
 from e2esync.vault.cipher import BlobKind
 from e2esync.vault.faults import Proof, check_fault, check_snapshot
 from e2esync.vault.heads import ContextMap, Head, open_head, open_snapshot, signed_body
@@ -244,7 +246,24 @@ def _proof_of(head: Head) -> Proof:
 
 def kept_head(vault: SyncedFolder, device: bytes) -> Head | None:
     """Return the head of a device as it was joined last."""
-    content = vault.state.get(cached_head(device))
+    return _opened(vault, device, cached_head(device))
+
+
+def certificate_of(vault: SyncedFolder, device: bytes) -> bytes:
+    """Return the encoded certificate of a device at fault.
+
+    Raises:
+        MissingObject: No head of it is known that its member may write still.
+    """
+    head = kept_head(vault, device) or _opened(vault, device, head_aside(device))
+    if head is None:
+        raise MissingObject("the certificate of a device at fault is not there")
+    signed = SignedRecord.decode(signed_body(head, vault.membership, vault.keyring))
+    return HeadBody.decode(signed.payload).certificate
+
+
+def _opened(vault: SyncedFolder, device: bytes, name: str) -> Head | None:
+    content = vault.state.get(name)
     if content is None:
         return None
     try:

@@ -17,7 +17,15 @@ from e2esync.engine import ownhead
 from e2esync.engine.away import note_first_contact
 from e2esync.engine.chains import Chains
 from e2esync.engine.faults import TwoHistories, find_faults, find_told, load_faults, save_faults, without
-from e2esync.engine.joined import cached_head, former_device, load_context, load_seen, save_context, save_seen
+from e2esync.engine.joined import (
+    cached_head,
+    former_device,
+    head_aside,
+    load_context,
+    load_seen,
+    save_context,
+    save_seen,
+)
 from e2esync.engine.merge import BrokenTree, join
 from e2esync.engine.own import Listed, list_heads, refuse_restored
 from e2esync.engine.vault import OpenVault, Summary, SyncedFolder
@@ -96,6 +104,9 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
         if heads:  # what all have seen go may be born again under its name
             vault.state.forget_dead(min(head.context.get(vault.device.id, (0, b""))[0] for head in heads))
         _keep_heads(vault, good, listed)
+        for head in heads:
+            if head.device in accepted.faults:
+                vault.state.set(head_aside(head.device), head.content)
     return _told([head for head in heads if head.device in aside], aside)
 
 

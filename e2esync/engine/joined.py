@@ -41,6 +41,11 @@ def cached_head(device: bytes) -> str:
     return f"head {device.hex()}"
 
 
+def head_aside(device: bytes) -> str:
+    """Return under which name the state keeps the head of a device at fault as it was read last."""
+    return f"head aside {device.hex()}"
+
+
 def former_device(state: FolderState) -> bytes | None:
     """Return which device wrote by this state before; None once this one has joined something."""
     return state.get(_RENEWED)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.engine.blobs import BlobReader
+from e2esync.engine.faults import kept_head, load_faults
 from e2esync.engine.fetch import load_indexes, own_heads, read_heads, refresh
 from e2esync.engine.joined import load_seen
 from e2esync.engine.own import Listed
@@ -157,9 +158,18 @@ class Pushes:
 
 
 def _accepted(vault: SyncedFolder) -> list[Head]:
-    """Return the heads that this device has accepted, and its own, with their indexes loaded."""
-    seen = {device: ObjectInfo("", 0, etag) for device, etag in load_seen(vault.state).items()}
+    """Return the heads that this device has accepted, and its own, with their indexes loaded.
+
+    Of a device at fault it is the last that was joined, if there is one.
+    """
+    faults = load_faults(vault.state)
+    seen = {
+        device: ObjectInfo("", 0, etag)
+        for device, etag in load_seen(vault.state).items()
+        if device not in faults
+    }
     heads = read_heads(vault, Listed(seen))
+    heads += [head for device in faults if (head := kept_head(vault, device)) is not None]
     load_indexes(vault, heads)
     return own_heads(vault, heads)
 

@@ -659,7 +659,7 @@ def end_alike(arena: Arena, *devices: Dev) -> dict[bytes, tuple]:
     missing |= {f"by {name}".encode() for name in SHOWN_TO} - shown.keys()
     if missing:
         raise AttackSucceeded(f"what honest devices wrote is gone: {missing}")
-    if read_by_the_other(arena.world, arena.home / f"read {len(arena.world.devices)}") != shown:
+    if read_by_the_other(arena.world, arena.home / f"read {len(arena.world.devices)}", "--deep") != shown:
         raise AttackSucceeded("the second reader has another tree")
     for _ in range(2):
         puts = [dev.count(lambda dev=dev: sets_aside(dev.sync)).requests["PUT"] for dev in devices]  # type: ignore[misc]
