@@ -36,6 +36,7 @@ from e2esync.vault.cardfile import export_card, import_card
 from e2esync.vault.cipher import MAX_CHUNK, MAX_PAGE
 from e2esync.vault.compression import Compressor
 from e2esync.vault.device import verify_certificate
+from e2esync.vault.faults import Proof, check_fault
 from e2esync.vault.framed import Place
 from e2esync.vault.heads import open_head, open_snapshot
 from e2esync.vault.identity import Identity, PublicIdentity, open_identity
@@ -49,7 +50,7 @@ from e2esync.vault.trust import Trusted, TrustedHead
 from tests.format.test_records import D1, D2, H1, H2
 from tests.fuzz.bare import GROUPS
 from tests.fuzz.target import STRICT, Errors, Target, text
-from tests.vault.people import ANN, ANN_OBJECTS, BOB, ENTROPY, ID, LAPTOP, VAULT, Writer
+from tests.vault.people import ANN, ANN_OBJECTS, BOB, DESK, ENTROPY, ID, LAPTOP, VAULT, Writer
 
 ROOT, RECOVERY = recovery.root_key(ENTROPY), recovery.recovery_key(ENTROPY)
 LACKING: Errors = (*STRICT, MissingObject)
@@ -169,6 +170,24 @@ def snapshot(payload: bytes) -> Any:
     return open_snapshot(record, signer=LAPTOP.signing.public, vault_id=ID, device=LAPTOP.id)
 
 
+_ONE = signed(LAPTOP.signing, Purpose.SNAPSHOT, SNAPSHOTS[0])
+_BODY = signed(LAPTOP.signing, Purpose.HEAD, HEADS[-1])
+_OTHER = Writer(LAPTOP).pushed(Writer(DESK).pushed()).snapshot_record
+PROOFS = [
+    Proof((_ONE,), (), (bytes(32), bytes([1]) * 32)).encode(),
+    Proof((_ONE, _OTHER), (), ()).encode(),
+    Proof((_OTHER,), (_BODY,), ()).encode(),
+]
+
+
+def fault(body: bytes) -> Any:
+    """Look whether a proof shows a fault."""
+    who = {"signer": LAPTOP.signing.public, "vault_id": ID, "device": LAPTOP.id}
+    found = Proof.decode(body)
+    check_fault(found, page_id=lambda page: page[:32], **who)
+    return found
+
+
 def sealed_in_head(body: bytes) -> Any:
     """Open what is sealed in the place of a head, whatever it is."""
     return head_object(Place(Purpose.HEAD_SEAL, ID, LAPTOP.id).seal(body, VAULT.keyring))
@@ -240,6 +259,8 @@ VAULTS = [
     Target("head, sealed", sealed_in_head, [signed(LAPTOP.signing, Purpose.HEAD, HEADS[0])], (), refuses=LACKING),
     Target("snapshot in a head, signed", snapshot_in_head, SNAPSHOTS[-1:], (), refuses=LACKING),
     Target("snapshot, signed", snapshot, SNAPSHOTS, ("vault.heads:open_snapshot",)),
+    Target("proof", Proof.decode, PROOFS, ("vault.faults:Proof.decode",), encode=Proof.encode),
+    Target("proof, believed", fault, PROOFS[1:], ()),
     Target(
         "prune mark, signed", prune_mark, [payload_of(_MARK_RECORD)], ("vault.prunemark:open_prune_mark",),
         refuses=LACKING,

@@ -162,6 +162,18 @@ def snapshot(i: dict[str, Any], folder: Path) -> Any:
     return {"hash": hash_, "sequence": read[4]}
 
 
+def proof(i: dict[str, Any], folder: Path) -> Any:
+    vault, device = vault_of(i["vault"], secret=i["secret"]), r.Device(i["device"], i["signing public"])
+    plain = r.unseal(i["epoch key"], "page seal", i["vault"] + r.u8(r.PROOF), i["sealed"])
+    found = r.open_proof(r.unpack(plain, r.PROOF_MOST))
+    if i["of"] == i["device"]:
+        r.check_fault(vault, device, found, lambda body: r.blob_id(i["secret"], r.HISTORY, body))
+    else:
+        hash_, snapshot = r.open_snapshot(vault, device, found[0][0])
+        r.want((hash_, snapshot[4]) == (i["of"], i["sequence"]), "a proof of another snapshot")
+    return {"id": r.keyed_id(i["secret"], "proof id", i["of"]), "indexes": found[2]}
+
+
 def history(i: dict[str, Any], folder: Path) -> Any:
     hashes = [hashlib.sha256(r.u64(s)).digest() for s in range(1, i["count"] + 1)]
     levels, pages = w.fold(i["secret"], hashes)
@@ -343,6 +355,7 @@ OPERATIONS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
     "tree": tree,
     "chunk list": chunk_list,
     "snapshot": snapshot,
+    "proof": proof,
     "history": history,
     "index": index,
     "head": head,

@@ -19,7 +19,10 @@ from e2esync.format.members import Member, Members, Role
 from e2esync.format.padding import pad, padme, unpad
 from e2esync.vault import heads
 from e2esync.vault.cardfile import import_card
+from e2esync.vault.cipher import MAX_PROOF, BlobKind
+from e2esync.vault.compression import Compressor
 from e2esync.vault.device import device_id, verify_certificate
+from e2esync.vault.faults import Proof, check_fault, check_snapshot
 from e2esync.vault.identity import Identity, PublicIdentity, open_identity
 from e2esync.vault.keyring import Keyring, open_keyring
 from e2esync.vault.membership import AcceptedRecord, Membership, open_genesis
@@ -104,6 +107,20 @@ def snapshot(i):
     return {"hash": hash_, "sequence": read.sequence}
 
 
+def proof(i):
+    sealer = Sealer(EpochKey(i["epoch key"]), Purpose.PAGE_SEAL)
+    plain = sealer.unseal(i["sealed"], context=i["vault"] + bytes([BlobKind.PROOF]))
+    found = Proof.decode(Compressor().decompress(plain, size=None, most=MAX_PROOF))
+    ids = Identifier(VaultSecret(i["secret"]), Purpose.PAGE_ID)
+    who = {"signer": i["signing public"], "vault_id": i["vault"], "device": i["device"]}
+    if i["of"] == i["device"]:
+        check_fault(found, page_id=lambda body: ids.of(bytes([BlobKind.HISTORY]) + body), **who)
+    else:
+        check_snapshot(found, (i["sequence"], i["of"]), **who)
+    proofs = Identifier(VaultSecret(i["secret"]), Purpose.PROOF_ID)
+    return {"id": proofs.of(i["of"]), "indexes": found.indexes}
+
+
 def history_of(i):
     ids = Identifier(VaultSecret(i["secret"]), Purpose.PAGE_ID)
     levels, pages = history.NO_HISTORY, []
@@ -180,6 +197,7 @@ OPERATIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "genesis": genesis,
     "members": members,
     "snapshot": snapshot,
+    "proof": proof,
     "history": history_of,
     "head": head,
     "message": message,

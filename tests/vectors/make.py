@@ -902,6 +902,131 @@ def heads() -> None:
     case("bad-record", {5: w.record(LAPTOP.signing, "snapshot", older)}, REFUSED)
 
 
+def signed_snapshot(
+    sequence: int, *, previous: bytes | None = None, key_: bytes = LAPTOP.signing, **change: Any
+) -> tuple[bytes, bytes]:
+    whole = sequence % 64 == 1
+    payload = r.encode(
+        {
+            1: 1,
+            2: change.get("vault", VAULT),
+            3: change.get("device", LAPTOP.id),
+            4: sequence,
+            5: previous,
+            6: None,
+            7: [whole, []],
+            8: hashlib.sha256(b"\x80").digest(),
+            9: [1, EPOCH],
+            10: EPOCH,
+            11: change.get("time", 0),
+        }
+    )
+    return w.record(key_, "snapshot", payload), r.digest("snapshot", payload)
+
+
+def signed_head(
+    newest: int, *, key_: bytes = LAPTOP.signing, vault: bytes = VAULT, length: int | None = None
+) -> tuple[bytes, list[bytes]]:
+    hashes = [hashlib.sha256(r.u64(i)).digest() for i in range(1, (length or newest))]
+    levels, pages = w.fold(SECRET, hashes)
+    fields = {
+        1: 1, 2: vault, 3: r.encode(LAPTOP.certificate), 4: newest,
+        5: signed_snapshot(newest, previous=hashes[-1] if hashes else None)[0], 6: [], 7: levels, 8: [SECRET],
+        9: ["laptop", "Ada"], 10: hashlib.sha256().digest(), 11: [],
+    }  # fmt: skip
+    return w.record(key_, "head", r.encode(fields)), [body for _, body in pages]
+
+
+def proof(
+    name: str,
+    body: Any,
+    of: bytes,
+    *,
+    sequence: int = 0,
+    refused: bool = False,
+    kind: int = r.PROOF,
+    tail: bytes = b"",
+) -> None:
+    plaintext = b"\0" + r.encode(body) + tail
+    inputs = {
+        "epoch key": EPOCH_KEY,
+        "vault": VAULT,
+        "secret": SECRET,
+        "device": LAPTOP.id,
+        "signing public": w.public_of(LAPTOP.signing),
+        "of": of,
+        "sequence": sequence,
+        "sealed": w.seal(EPOCH_KEY, "page seal", VAULT + r.u8(kind), plaintext, nonce=NONCE),
+    }
+    what = "a fault" if of == LAPTOP.id else "a snapshot"
+    expect = REFUSED if refused else {"id": r.keyed_id(SECRET, "proof id", of), "indexes": body[2]}
+    save(f"proof-{name}", "8.4", "proof", f"a proof of {what}: {name}", inputs, expect)
+
+
+def proofs() -> None:
+    """What proves that a device has signed two histories (§8.4)."""
+    one, hash_ = signed_snapshot(1)
+    other, _ = signed_snapshot(1, time=1)
+    second, _ = signed_snapshot(2, previous=hash_)
+    indexes = sorted([EPOCH, SECRET])
+    proof("snapshot", [[one], [], indexes], hash_, sequence=1)
+    proof("snapshot-no-indexes", [[one], [], []], hash_, sequence=1)
+    proof("bad-snapshot-hash", [[other], [], []], hash_, sequence=1, refused=True)
+    proof("bad-snapshot-sequence", [[one], [], []], hash_, sequence=2, refused=True)
+    proof("bad-kind", [[one], [], []], hash_, sequence=1, refused=True, kind=r.SNAPSHOT_BLOB)
+    proof("bad-tail", [[one], [], []], hash_, sequence=1, refused=True, tail=b"\0")
+    proof("bad-indexes-order", [[one], [], indexes[::-1]], hash_, sequence=1, refused=True)
+    proof("bad-indexes-twice", [[one], [], [SECRET, SECRET]], hash_, sequence=1, refused=True)
+    many = [i.to_bytes(32, "big") for i in range(1025)]
+    proof("bad-indexes-many", [[one], [], many], hash_, sequence=1, refused=True)
+    proof("bad-no-snapshot", [[], [], []], hash_, sequence=1, refused=True)
+    proof("bad-parts", [[one], []], hash_, sequence=1, refused=True)
+    proof("fault", [[one, other], [], [SECRET]], LAPTOP.id)
+    proof("fault-other-order", [[other, one], [], []], LAPTOP.id)
+    proof("bad-fault-one-snapshot", [[one], [], []], LAPTOP.id, refused=True)
+    proof("bad-fault-same-snapshot", [[one, one], [], []], LAPTOP.id, refused=True)
+    proof("bad-fault-two-sequences", [[one, second], [], []], LAPTOP.id, refused=True)
+    proof("bad-fault-three-snapshots", [[one, other, second], [], []], LAPTOP.id, refused=True)
+    by_ada, _ = signed_snapshot(1, time=1, key_=ADA.signing)
+    proof("bad-fault-signer", [[one, by_ada], [], []], LAPTOP.id, refused=True)
+    proof("bad-fault-vault", [[one, signed_snapshot(1, vault=EPOCH)[0]], [], []], LAPTOP.id, refused=True)
+    proof(
+        "bad-fault-device", [[one, signed_snapshot(1, device=bytes(16))[0]], [], []], LAPTOP.id, refused=True
+    )
+
+
+def proofs_by_heads() -> None:
+    """The same, where there is one snapshot, and a head that names another."""
+    one, hash_ = signed_snapshot(1)
+    other, _ = signed_snapshot(1, time=1)
+    second, _ = signed_snapshot(2, previous=hash_)
+    short, _ = signed_head(3)
+    long, pages = signed_head(200)
+    proof("fault-head", [[one], [short], []], LAPTOP.id)
+    proof("fault-head-page", [[one], [long, pages[0]], [SECRET]], LAPTOP.id)
+    proof("bad-fault-head-no-page", [[one], [long], []], LAPTOP.id, refused=True)
+    proof("bad-fault-head-other-page", [[one], [long, pages[1]], []], LAPTOP.id, refused=True)
+    proof("bad-fault-head-page-too-many", [[one], [long, pages[0], pages[0]], []], LAPTOP.id, refused=True)
+    proof("bad-fault-head-two-snapshots", [[one, other], [short], []], LAPTOP.id, refused=True)
+    third, _ = signed_snapshot(3, previous=EPOCH)
+    proof("bad-fault-head-not-later", [[third], [short], []], LAPTOP.id, refused=True)
+    proof(
+        "bad-fault-head-signer", [[one], [signed_head(3, key_=ADA.signing)[0]], []], LAPTOP.id, refused=True
+    )
+    proof("bad-fault-head-vault", [[one], [signed_head(3, vault=EPOCH)[0]], []], LAPTOP.id, refused=True)
+    proof("bad-fault-head-length", [[one], [signed_head(3, length=4)[0]], []], LAPTOP.id, refused=True)
+    proof("bad-fault-head-is-snapshot", [[one], [second], []], LAPTOP.id, refused=True)
+    agreed = r.encode([0, hash_, *(bytes([i]) * 32 for i in range(63))])
+    levels = [[bytes([i]) * 32 for i in range(64)], [r.blob_id(SECRET, r.HISTORY, agreed)]]
+    fields = r.decode(r.open_record(short, "")[0], "") | {
+        5: signed_snapshot(129, previous=levels[0][-1])[0],
+        7: levels,
+    }
+    names_it = w.record(LAPTOP.signing, "head", r.encode(fields))
+    proof("bad-fault-head-names-it", [[one], [names_it, agreed], []], LAPTOP.id, refused=True)
+    proof("fault-head-names-another", [[other], [names_it, agreed], []], LAPTOP.id)
+
+
 # --- §11, §12 ---
 
 
@@ -995,7 +1120,7 @@ def joined() -> None:
 
 
 ALL: tuple[Callable[[], None], ...] = (
-    functions, padding, cbor, words, hpke, cards, members, blobs, numbers, cuts, lists, snapshots, objects, messages,
+    functions, padding, cbor, words, hpke, cards, members, blobs, numbers, cuts, lists, snapshots, objects, proofs, proofs_by_heads, messages,
     joined,
 )  # fmt: skip
 
