@@ -22,7 +22,8 @@ from e2esync.crypto.labels import Purpose
 from e2esync.engine import merge
 from e2esync.engine.download import Downloader
 from e2esync.engine.faults import TwoHistories, load_faults
-from e2esync.engine.fetch import read_head
+from e2esync.engine.fetch import own_heads, read_head, read_index
+from e2esync.engine.fold import FAN
 from e2esync.engine.history import events
 from e2esync.engine.join import find_vaults, look_at
 from e2esync.engine.members import open_membership
@@ -817,6 +818,36 @@ def test_what_an_honest_device_wrote_into_a_directory_of_one_history_only_is_not
     write(laptop, desk)
     if b"honest" not in contents(end_alike(arena, laptop, desk, arena.newcomer())):
         raise AttackSucceeded("what an honest device wrote is gone")
+
+
+@row("H1", weaknesses=["proofs stored"])
+def test_what_proves_a_fault_stays_when_packs_and_indexes_are_folded(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"before", b"in both")])
+    alike(laptop, desk)
+    other = forger.twin()
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"for the laptop", b"one")])
+    laptop.pull()
+    write(laptop)
+    proof = laptop.vault.cipher.proof_id(forger.hash)
+    first = list(laptop.vault.catalogue.find(proof))
+    for n in range(FAN + 1):
+        arena.edit(laptop, "more", b"%d" % n)
+        laptop.push()
+    if not first:
+        raise AttackSucceeded("what was joined is not proven")
+    assert not {place.pack for place in first} & packs_of(laptop)
+    other.publish([*nodes_of(desk).items(), other.file(b"for the desk", b"other")])
+    sets_aside(desk.pull)
+    write(desk)
+    end_alike(arena, laptop, desk, arena.newcomer())
+
+
+def packs_of(dev: Dev) -> set[bytes]:
+    """Return the packs that the live indexes of a device name."""
+    live = own_heads(dev.vault, [])[-1].live_indexes
+    return {group.pack for index_id in live for group in read_index(dev.vault, index_id)}
 
 
 @row("H1", weaknesses=["faults found"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2esync.adapters.files import ChangedLocally
+from e2esync.engine.ownhead import load
 from e2esync.errors import IntegrityError, Rollback, SafetyStop
 from e2esync.format.cbor import decode
 from e2esync.model.store import Store
@@ -727,6 +728,29 @@ def test_a_small_change_costs_three_puts(pair):
     assert counts.requests["PUT"] == 3
     assert sum(counts.requests.values()) == 4
     assert counts.uploaded_bytes <= 64 << 10
+
+
+def test_what_five_devices_prove_of_each_other_is_stored_once_and_small(world):
+    """Each push stores the snapshots of others that it has joined, against those who sign two histories."""
+    devices = [world.device(f"{n}") for n in range(5)]
+    for n in range(3):
+        for dev in devices:
+            write(dev.root / f"of {dev.name}", b"%d" % n)
+            dev.sync()
+    one, *others = devices
+    one.pull()
+    costs = []
+    for n in range(2):
+        write(one.root / "small", b"%d" % n)
+        costs.append(one.count(one.push))
+    for cost in costs:
+        assert cost.requests["PUT"] == 3
+        assert sum(cost.requests.values()) == 4
+        assert cost.uploaded_bytes <= 64 << 10
+    assert costs[1].uploaded_bytes < costs[0].uploaded_bytes
+    for other in others:
+        hash_ = load(other.vault.state).hash
+        assert len(list(one.vault.catalogue.find(one.vault.cipher.proof_id(hash_)))) == 1
 
 
 @pytest.mark.parametrize(

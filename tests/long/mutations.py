@@ -299,6 +299,46 @@ MUTATIONS = {
     "fold: what is about to go is taken along": Mutation(
         "engine/fold.py", "if not vault.catalogue.is_marked(pack)}", "}", "tests/engine/test_prune_packs.py"
     ),
+    "fault: what was joined is not proven": Mutation(
+        "engine/publish.py", "    store_proofs(vault, uploader, context)\n", "", "tests/attacks/test_hostile_devices.py"
+    ),
+    "fault: it is not remembered": Mutation(
+        "engine/faults.py",
+        "self._found = load_faults(vault.state)",
+        "self._found: dict[bytes, Proof] = {}",
+        "tests/attacks/test_hostile_devices.py",
+    ),
+    "fault: the others are not told": Mutation(
+        "engine/faults.py", "if not vault.catalogue.holds(proof_id):\n            yield", "if False:\n            yield",
+        "tests/attacks/test_hostile_devices.py",
+    ),
+    "fault: what is said of a device at fault is held against others": Mutation(
+        "engine/fetch.py",
+        "check_contexts(without(own_heads(vault, heads), faults), chains)",
+        "check_contexts(own_heads(vault, heads), chains)",
+        "tests/attacks/test_hostile_devices.py",
+    ),
+    "fault: a head proves nothing": Mutation(
+        "engine/faults.py",
+        "        if other:\n            return Proof(",
+        "        if True:\n            return Proof(",
+        "tests/attacks/test_hostile_devices.py",
+    ),
+    "fault: two sequences prove it": Mutation(
+        "vault/faults.py", "if len(sequences) != 1 or len(hashes)", "if len(hashes)", "tests/vault"
+    ),
+    "fault: pruning takes the proofs": Mutation(
+        "engine/reach.py", "        self._proofs(head)\n", "", "tests/attacks/test_hostile_devices.py"
+    ),
+    "fault: what is proven is stored again and again": Mutation(
+        "engine/faults.py",
+        "if not vault.catalogue.holds(proof_id):\n            head",
+        "if True:\n            head",
+        "tests/engine/test_push_pull.py",
+    ),
+    "export: who is at fault is not said": Mutation(
+        "engine/export.py", "sorted(load_faults(vault.state).items())", "[]", "tests/attacks/test_faults_exported.py"
+    ),
 }  # fmt: skip
 
 
