@@ -893,6 +893,7 @@ def test_pruning_does_not_take_what_proves_a_fault_that_nobody_knows_of_yet(aren
 
 
 @pytest.mark.row("H1")
+@pytest.mark.case(115)
 def test_a_device_and_its_copy_that_write_at_the_same_time_go_on_as_two_and_nothing_is_lost(arena: Arena):
     """It is an honest key that has signed two histories. Each of the two was joined by somebody."""
     laptop, desk = arena.pair()
