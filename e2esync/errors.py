@@ -127,7 +127,7 @@ class IntegrityError(E2ESyncError):
     code = "integrity"
     default_why = "an object in the store was changed, cut or replaced; nothing on this disk was touched"
     default_fix = "e2esync verify --deep"
-    done: Any = None  # the summary of what was done all the same, where one device's word was set aside
+    done: Any = None  # the summary of what was done all the same, where one device's word, or one content, was left out
 
 
 class BadObject(IntegrityError):

@@ -143,7 +143,8 @@ class Vault:
 
         Raises:
             IntegrityError: Something in the store fails verification; the folder was not touched. If it was what one
-                device published last, the others' changes are here, and the error has the summary as `done`.
+                device published last, the others' changes are here; if it was the content of a file, that is in
+                `failed`, and all others are here. Then the error has the summary as `done`.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names
@@ -156,7 +157,8 @@ class Vault:
 
         Raises:
             IntegrityError: Something in the store fails verification; the folder was not touched. If it was what one
-                device published last, the others' changes are here, and the error has the summary as `done`.
+                device published last, the others' changes are here; if it was the content of a file, that is in
+                `failed`, and all others are here. Then the error has the summary as `done`.
             StoreUnavailable, StoreRefused, CredentialsRefused: The store.
             DiskFull: There is no room here.
             SafetyStop: The folder is not the one that is synced here, or a guard stopped: `accept_risks` names

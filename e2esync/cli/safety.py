@@ -12,7 +12,7 @@ from e2esync.cli.output import escape
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
 from e2esync.cli.words import required_words
-from e2esync.errors import NoAccess, PartlyFailed, UsageError, WordsError
+from e2esync.errors import IntegrityError, NoAccess, PartlyFailed, UsageError, WordsError
 
 recovery = typer.Typer(add_completion=False, help="Your recovery words.")
 
@@ -89,8 +89,17 @@ def decrypt(
         )
     entropy = required_words(session.ask, recovery_file)
     with Bar(session.out) as bar:
-        report = decrypt_offline(store_copy, dest, entropy, progress=bar)
+        try:
+            report, refused = decrypt_offline(store_copy, dest, entropy, progress=bar), None
+        except IntegrityError as error:
+            if error.done is None:
+                raise
+            report, refused = error.done, error
     session.out.document("decrypt", destination=str(dest), vaults=report)
+    if refused is not None:
+        for item in (item for vault in report for item in vault["failed"]):
+            session.out.data(f"failed: {escape(item['path'])}: {escape(item.get('reason', ''))}")
+        raise refused
     failed = [item for vault in report for item in (*vault["failed"], *vault["skipped"])]
     if failed:
         raise PartlyFailed(

@@ -1,14 +1,15 @@
 """Bring the folder to what the tree shows, and keep the hands off whatever is not what was last seen.
 
 First it is seen what can be done. Then everything that has to be fetched is fetched and verified
-into temporary files; only then the folder is changed, each path in one step. A barrier stands
+into temporary files; only then the folder is changed, each path in one step. A content that is not
+what was signed, or not there, stops no other: what there is of its file stays, and it stays due. A barrier stands
 before and after the changes, and the rows are committed last: after a crash each path is old or
 new, and the next run takes stock (`e2esync.engine.stock`) and finishes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -16,16 +17,16 @@ from e2esync.adapters.files import CannotWrite, ChangedLocally, Staged, StagedFi
 from e2esync.adapters.state import Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.closed import open_closed_directories
-from e2esync.engine.download import Downloader
+from e2esync.engine.download import Downloader, Fetched
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import leave_ignored
 from e2esync.engine.late import bring_back_late
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
-from e2esync.engine.places import Places
+from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, is_new, look_up, settle, settle_all, step_of, things
 from e2esync.engine.vault import Summary, SyncedFolder, failure
-from e2esync.errors import DiskFull
+from e2esync.errors import DiskFull, IntegrityError
 from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.values import FileContent
 
@@ -37,17 +38,32 @@ KEPT_FOR = (
 BATCH = 1000
 
 
-def apply(vault: SyncedFolder, summary: Summary) -> None:
-    """Do on the disk what is due.
+def apply(vault: SyncedFolder, summary: Summary) -> IntegrityError | None:
+    """Do on the disk what is due; return what is the matter with contents that fail verification.
+
+    Their files are as they were, or not there, and listed in `failed`; all else is done.
 
     Raises:
-        IntegrityError: A content fails verification; nothing was changed.
         DiskFull: There is no room; nothing was changed.
         SafetyStop: A guard stopped; nothing was changed.
     """
     with vault.state.transaction():
-        _Applier(vault, summary).run()
+        applier = _Applier(vault, summary)
+        applier.run()
         summary.conflicts = vault.state.count_beside()
+    return _told(applier.refused)
+
+
+def _told(refused: list[IntegrityError]) -> IntegrityError | None:
+    """Return the error that says how many contents fail verification."""
+    if not refused:
+        return None
+    count = "one file" if len(refused) == 1 else f"{len(refused)} files"
+    return type(refused[0])(
+        f"the content of {count} fails verification: {refused[0].what}",
+        why="the store has lost, cut or changed a part of it, or it was signed so; what there was of it here stays, and all else was done",
+        fix="e2esync verify --deep, and e2esync push on a device that has it; then run the same command again",
+    )
 
 
 @dataclass
@@ -72,6 +88,10 @@ class _Applier:
         self._disk, self._places = OnDisk(vault), Places(vault.state)
         self._looker = Looker(vault)
         self._staged: dict[bytes, Staged] = {}
+        self._lacking: set[Place] = set()  # places of contents that cannot be had
+        self.refused: list[
+            IntegrityError
+        ] = []  # what is the matter with those of them that fail verification
 
     def run(self) -> None:
         if self._state.count_due() == 0:
@@ -188,33 +208,49 @@ class _Applier:
         """Stage every content that the disk does not have."""
         downloader = Downloader(self._vault, lambda size, sparse: self._folder.stage(size, sparse=sparse))
         total, done = self._state.size_of_steps(), 0
-        for step, file in downloader.singles(self._state.single_steps()):
-            self._stage(step, file)
-            done += step.size
-            self._vault.progress("pull", done, total)
-        for step in self._state.other_steps():
-            if kind_of(node_of(step.thing)) is Kind.SYMLINK:
-                self._staged[step.thing] = self._folder.stage_link(step.digest, step.mtime)
-                continue
-            stands = look_up(self._state, step.thing).shown
-            assert stands is not None
-            assert isinstance(stands.content, FileContent)
-            self._stage(step, downloader.whole(node_of(step.thing), stands.content))
+        for step, fetched in self._fetched(downloader):
+            self._stage(step, fetched)
             done += step.size
             self._vault.progress("pull", done, total)
 
-    def _stage(self, step: Step, file: StagedFile) -> None:
-        file.set_meta(step.mtime, step.mode)
-        file.close()
-        self._staged[step.thing] = file
+    def _fetched(self, downloader: Downloader) -> Iterator[tuple[Step, Fetched]]:
+        """Yield what has to come with its complete temporary file, or with why there is none."""
+        yield from downloader.singles(self._state.single_steps())
+        for step in self._state.other_steps():
+            if kind_of(node_of(step.thing)) is Kind.SYMLINK:
+                yield step, self._folder.stage_link(step.digest, step.mtime)
+            else:
+                stands = look_up(self._state, step.thing).shown
+                assert stands is not None
+                assert isinstance(stands.content, FileContent)
+                yield step, downloader.tried(node_of(step.thing), stands.content)
+
+    def _stage(self, step: Step, fetched: Fetched) -> None:
+        if isinstance(fetched, IntegrityError):
+            place = (step.parent, step.name)
+            self.refused.append(fetched)
+            if (
+                look_up(self._state, step.thing).row is None
+            ):  # else what there is of it gets there all the same
+                self._lacking.add(place)
+            path = self._places.path_in_tree(place)
+            self._summary.failed.append(failure(path, fetched.what))
+            return
+        if isinstance(fetched, StagedFile):
+            fetched.set_meta(step.mtime, step.mode)
+            fetched.close()
+        self._staged[step.thing] = fetched
 
     # change
 
     def _change(self) -> None:
         plan = self._plan
         open_closed_directories(self._vault)
-        for thing in plan.gone:
-            self._remove(look_up(self._state, thing))
+        for due in (look_up(self._state, thing) for thing in plan.gone):
+            if (
+                due.place not in self._lacking
+            ):  # else it is what there is of a file whose new content cannot be had
+                self._remove(due)
         come = sorted(plan.directories, key=self._depth)
         go = sorted(plan.gone_directories, key=self._depth, reverse=True)
         Arranger(self._vault, self._summary, self._guarded).run([*come, *plan.moves, *go])

@@ -104,8 +104,11 @@ class BlobReader:
             if self._refresh is None:
                 self.has_failed = True
                 raise
-            self._refresh()
-            return self._read(blob_id, unseal)
+            refresh, self._refresh = self._refresh, None
+            refresh()
+            found = self._read(blob_id, unseal)
+            self._refresh = refresh  # only where it helped: one that was in vain is not done again for every part of a file
+            return found
 
     def _read(self, blob_id: bytes, unseal: Callable[[Location, bytes], T]) -> T:
         found: BadObject | None = None

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeAlias
 
 from e2esync.adapters.catalogue import KnownChunk, Location
-from e2esync.adapters.files import StagedFile
+from e2esync.adapters.files import Staged, StagedFile
 from e2esync.adapters.state import Step
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.fetch import refresh
@@ -34,6 +35,8 @@ NO_KEY = "a file names a key that it does not list"
 NOT_SIGNED = "a file's content is not the one that was signed"
 
 Stage = Callable[[int, bool], StagedFile]  # size, sparse -> a new temporary file
+Fetched: TypeAlias = Staged | IntegrityError
+"""A complete temporary file, or why there is none."""
 
 
 class _Given:
@@ -56,7 +59,7 @@ class Downloader:
         )
         self._honest = HonestForms(vault)
 
-    def singles(self, steps: Iterable[Step]) -> Iterator[tuple[Step, StagedFile]]:
+    def singles(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Fetched]]:
         """Yield step and temporary file for files of one chunk, which come in the order of packs."""
         waiting: dict[bytes, Step] = {}
 
@@ -76,7 +79,7 @@ class Downloader:
                 shown = look_up(self._vault.state, step.thing).shown
                 assert shown is not None
                 assert isinstance(shown.content, FileContent)
-                yield step, self._whole_instead(node_of(step.thing), shown.content, error)
+                yield step, self._tried_instead(node_of(step.thing), shown.content, error)
             else:
                 yield step, self._write(step.size, iter((chunk,)))
         self.flush()
@@ -95,6 +98,19 @@ class Downloader:
             return self._write(content.size, self._form(content, _Given(self._vault.cipher)))
         except (BadObject, MissingObject) as error:
             return self._whole_instead(node, content, error)
+
+    def tried(self, node: bytes, content: FileContent) -> Fetched:
+        """Return what `whole` does, or why it cannot."""
+        try:
+            return self.whole(node, content)
+        except (BadObject, MissingObject) as error:
+            return error
+
+    def _tried_instead(self, node: bytes, content: FileContent, error: IntegrityError) -> Fetched:
+        try:
+            return self._whole_instead(node, content, error)
+        except (BadObject, MissingObject) as failed:
+            return failed
 
     def _whole_instead(self, node: bytes, content: FileContent, error: IntegrityError) -> StagedFile:
         """Return the temporary file of the form that the content's device has signed, where that in the tree fails."""

@@ -28,8 +28,8 @@ from e2esync.engine.joined import (
 )
 from e2esync.engine.merge import BrokenTree, join
 from e2esync.engine.own import Listed, list_heads, refuse_restored
-from e2esync.engine.vault import OpenVault, Summary, SyncedFolder
-from e2esync.errors import BadObject, Fork, MissingObject, StoreWiped
+from e2esync.engine.vault import OpenVault, SyncedFolder
+from e2esync.errors import BadObject, Fork, IntegrityError, MissingObject, StoreWiped
 from e2esync.format import names
 from e2esync.format.index import Group
 from e2esync.model.store import ObjectNotFound
@@ -54,11 +54,11 @@ def fetch(vault: SyncedFolder, listed: Listed) -> None:
     refuse(fetch_good(vault, listed), None)
 
 
-def refuse(aside: BrokenTree | None, summary: Summary | None) -> None:
-    """End a command with what is the matter with heads that were set aside, if there are any.
+def refuse(aside: IntegrityError | None, summary: object) -> None:
+    """End a command with what is the matter with heads or contents that were left out, if there are any.
 
     Raises:
-        BrokenTree: There are; it has the summary of what was done all the same.
+        IntegrityError: There are; it has the summary of what was done all the same.
     """
     if aside is not None:
         aside.done = summary

@@ -9,6 +9,7 @@ were removed, and comes again when the rules change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import NoReturn, TypeAlias
 
 from e2esync.adapters.files import Unreadable
@@ -21,6 +22,7 @@ from e2esync.engine.plan import Due, of_row, settle_all, things
 from e2esync.engine.scan import ANEW, RULES_NOTED, Scan, below
 from e2esync.engine.shown import entries_of, removed_above
 from e2esync.engine.vault import Summary, SyncedFolder, failure
+from e2esync.errors import BadObject, MissingObject
 from e2esync.ignoring.book import Book
 from e2esync.ignoring.rules import BUILT_IN, MAX_SIZE, RULES_FILE, Rules
 from e2esync.merge.fold import fold
@@ -120,7 +122,8 @@ class _TreeRules:
         path = self._places.directory(number)
         called = join(path or b"", RULES_FILE)
         if number in self._coming:
-            return understood(self._content(*self._coming[number], called), called)
+            with suppress(BadObject, MissingObject):  # it does not come then, and those that are here hold
+                return understood(self._content(*self._coming[number], called), called)
         return understood(read_rules(self._vault.folder, path), called) if path is not None else None
 
     def _content(self, node: bytes, content: Content | None, path: bytes) -> bytes | None:

@@ -23,7 +23,8 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
 
     Raises:
         IntegrityError: Something in the store fails verification; nothing was changed. If it was the tree of one
-            device's head, the others' were joined, and the error has the summary as `done`.
+            device's head, the others' were joined, and if it was the content of a file (in `failed`), all other
+            files are done: the error has the summary as `done`.
         DiskFull: There is no room here; nothing was changed.
         SafetyStop: The folder is not the one that is synced here, or a guard stopped.
     """
@@ -34,8 +35,8 @@ def pull(vault: SyncedFolder, *, dry_run: bool = False) -> Summary:
         summary.actions = looked(vault, listed)
         return summary
     aside = fetch_good(vault, listed)
-    apply(vault, summary)
-    refuse(aside, summary)
+    refused = apply(vault, summary)
+    refuse(aside or refused, summary)
     return summary
 
 

@@ -19,7 +19,7 @@ from e2esync.adapters.state import FolderState
 from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.crypto.secrets import Entropy
 from e2esync.engine.apply import apply
-from e2esync.engine.fetch import TRUSTED, fetch
+from e2esync.engine.fetch import TRUSTED, fetch_good, refuse
 from e2esync.engine.join import Candidate, find_vaults, look_at
 from e2esync.engine.members import open_membership
 from e2esync.engine.notes import KeptIdentity
@@ -27,7 +27,7 @@ from e2esync.engine.objects import read_all
 from e2esync.engine.own import list_heads
 from e2esync.engine.setup import fingerprint_of
 from e2esync.engine.vault import SYSTEM_CLOCK, Clock, Progress, Summary, SyncedFolder, silent
-from e2esync.errors import UsageError
+from e2esync.errors import IntegrityError, UsageError
 from e2esync.format import names
 from e2esync.model.store import Store
 from e2esync.vault.cipher import VaultCipher
@@ -51,16 +51,21 @@ def decrypt_offline(
 
     Raises:
         NoVault: These words open nothing here.
-        IntegrityError: Something fails verification; nothing of that vault was written.
+        IntegrityError: Something fails verification; nothing of that vault was written. If it was the tree of one
+            device's head, or the content of a file (in `failed`), all else was written, and what would have been
+            returned is the error's `done`.
         UsageError: A directory that would be written is there already and not empty.
     """
     store = DirectoryStore(store_copy)
     objects = read_all(store, names.people(fingerprint_of(entropy)), [names.Kind.CARD, names.Kind.CARD_KEYS])
     kept = KeptIdentity(open_identity(entropy, objects), {})
-    return [
+    found = [
         _decrypt(store, kept, candidate, dest / _directory_name(candidate), clock, progress)
         for candidate in find_vaults(store, kept)
     ]
+    done = [report for report, _ in found]
+    refuse(next((error for _, error in found if error is not None), None), done)
+    return done
 
 
 def _directory_name(candidate: Candidate) -> str:
@@ -73,7 +78,7 @@ def _directory_name(candidate: Candidate) -> str:
 
 def _decrypt(
     store: Store, kept: KeptIdentity, candidate: Candidate, target: Path, clock: Clock, progress: Progress
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], IntegrityError | None]:
     if target.exists() and any(target.iterdir()):
         raise UsageError(
             f"{target} is not empty", why="files there could be overwritten", fix="name an empty DEST"
@@ -104,14 +109,15 @@ def _decrypt(
         )
         # What own records remember is a floor for a device without memory (format §3.6).
         state.set(TRUSTED, recall(candidate.notes).encode())
-        fetch(vault, list_heads(vault))
-        apply(vault, summary)
-    return {
+        aside = fetch_good(vault, list_heads(vault))
+        refused = apply(vault, summary)
+    report = {
         "vault": candidate.vault.hex(),
         "name": candidate.name,
         "directory": str(target),
         **asdict(summary),
     }
+    return report, aside or refused
 
 
 def _tidy(target: Path) -> None:

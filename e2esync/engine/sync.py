@@ -20,8 +20,10 @@ def sync(vault: SyncedFolder, *, dry_run: bool = False, within: Within = None, b
     `beat`: publish also where nothing changed here, for the others to see what this device has joined.
 
     Raises:
-        IntegrityError: Something in the store fails verification; the folder was not touched. If it was the tree of
-            one device's head, the others' were joined, and the error has the summary as `done`.
+        IntegrityError: Something in the store fails verification; the folder was not touched, and what changed in it
+            is published, if the store could be believed so far. If it was the tree of one device's head, the others'
+            were joined, and if it was the content of a file (in `failed`), all other files are done: the error has
+            the summary as `done`.
         StoreUnavailable, StoreRefused, NoAccess: The store; what was stored is not sent twice.
         DiskFull: There is no room here.
         SafetyStop: The folder is not the one that is synced here, or a guard stopped.
@@ -35,6 +37,6 @@ def sync(vault: SyncedFolder, *, dry_run: bool = False, within: Within = None, b
     listed = begin(vault)
     publish(vault, summary, listed, within=within, beat=beat)
     aside = fetch_good(vault, listed)
-    apply(vault, summary)
-    refuse(aside, summary)
+    refused = apply(vault, summary)
+    refuse(aside or refused, summary)
     return summary

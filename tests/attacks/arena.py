@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,14 @@ from tests.attacks.arena_oracles import (
     bnd,
     det,
     noch,
+    noch_but,
     nolk,
     nost,
+    refused_content,
     same,
     same_view,
     trust_of,
+    unchanged,
 )
 from tests.engine.world import Dev, Keys, World
 
@@ -187,9 +190,9 @@ class Arena:
         Afterwards the store is honest, and an honest pull has worked (unless `recovers` is false:
         then the lies stand, and trust is not looked at).
         """
-        before = trust_of(dev)
-        with noch(dev):
-            error = det(command or dev.pull, *kinds)
+        before, disk = trust_of(dev), all_of(dev)
+        error = det(command or dev.pull, *kinds)
+        self._unharmed(dev, error, disk)
         if recovers:
             after = trust_of(dev)
             self.store.honest()
@@ -207,8 +210,11 @@ class Arena:
         if pulled.failed or pulled.skipped:
             raise AttackSucceeded(f"an honest pull leaves out {pulled.failed or pulled.skipped}")
 
-    def newcomer_refuses(self, *kinds: type[E2ESyncError]) -> E2ESyncError:
-        """DET and NOCH for a device that reads everything from the words on; it is gone afterwards."""
+    def newcomer_refuses(self, *kinds: type[E2ESyncError], signed: Container[bytes] = ()) -> E2ESyncError:
+        """DET and NOCH for a device that reads everything from the words on; it is gone afterwards.
+
+        `signed`: paths of good files that a forger has signed.
+        """
         self._attempts += 1
         name = f"newcomer {self._attempts}"
         known = len(self.world.devices)
@@ -221,12 +227,25 @@ class Arena:
         try:
             error = det(join_and_pull, *kinds)
             for dev in self.world.devices[known:]:
-                if dev.tree():
-                    raise AttackSucceeded(f"a refused pull has made {sorted(dev.tree())[:5]}")
+                self._unharmed(dev, error, None, signed=signed)
             return error
         finally:
             for dev in self.world.devices[known:]:
                 self.drop(dev)
+
+    def _unharmed(
+        self, dev: Dev, error: E2ESyncError, disk: dict[bytes, tuple] | None, *, signed: Container[bytes] = ()
+    ) -> None:
+        """NOCH: the disk is as it was (None: empty); where contents of files are refused, that is theirs."""
+        if refused_content(error):
+            others = [other for other in self.world.devices if other is not dev]
+            honest = {path: thing for other in others for path, thing in other.tree().items()}
+            own = {path: thing for path, thing in dev.tree().items() if path in signed}
+            noch_but(dev, error, disk or {}, honest | own)
+        elif disk is not None:
+            unchanged(dev, disk)
+        elif dev.tree():
+            raise AttackSucceeded(f"a refused pull has made {sorted(dev.tree())[:5]}")
 
     def drop(self, dev: Dev) -> None:
         """Take a device and all that it has out of the world."""

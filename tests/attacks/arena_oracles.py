@@ -55,10 +55,38 @@ def noch(*devices: Dev) -> Iterator[None]:
     before = [all_of(dev) for dev in devices]
     yield
     for dev, old in zip(devices, before, strict=True):
-        now = all_of(dev)
-        paths = sorted(path for path in old.keys() | now.keys() if old.get(path) != now.get(path))
-        if paths:
-            raise AttackSucceeded(f"the disk of {dev.name} has changed: {paths[:5]}")
+        unchanged(dev, old)
+
+
+def unchanged(dev: Dev, old: Mapping[bytes, tuple]) -> None:
+    """NOCH for a disk that was looked at before."""
+    now = all_of(dev)
+    paths = sorted(path for path in old.keys() | now.keys() if old.get(path) != now.get(path))
+    if paths:
+        raise AttackSucceeded(f"the disk of {dev.name} has changed: {paths[:5]}")
+
+
+def refused_content(error: E2ESyncError) -> bool:
+    """Return whether an error is of contents of files alone: everything else was done."""
+    done = error.done if isinstance(error, IntegrityError) else None
+    return done is not None and bool(done.failed)
+
+
+def noch_but(
+    dev: Dev, error: E2ESyncError, old: Mapping[bytes, tuple], honest: Mapping[bytes, tuple]
+) -> None:
+    """NOCH where contents of files are refused: theirs are as they were (`old`, see `all_of`), all else is honest."""
+    failed = {item["path"].encode() for item in error.done.failed}  # type: ignore[attr-defined]
+    before = {
+        path.removeprefix(b"folder/"): thing for path, thing in old.items() if path.startswith(b"folder/")
+    }
+    now = dev.tree()
+    for path in now.keys() | before.keys() | honest.keys():
+        right = before if path in failed else honest
+        if path.partition(b"/")[0] != b".e2esync" and now.get(path) != right.get(path):
+            raise AttackSucceeded(f"what nobody wrote is on the disk of {dev.name}: {path!r}")
+    if any(path.startswith(b"folder/.e2esync/tmp/") for path in all_of(dev)):
+        raise AttackSucceeded(f"a part of a file is left on the disk of {dev.name}")
 
 
 def trust_of(dev: Dev) -> dict[str, object]:

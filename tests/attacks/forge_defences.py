@@ -21,6 +21,7 @@ import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from e2esync.adapters.files.fingerprint import settled
+from e2esync.engine.blobs import BlobReader
 from e2esync.errors import BadObject
 from e2esync.format import names
 from e2esync.tree.keys import Kind
@@ -231,6 +232,7 @@ def _tries_again(original):
         except BadObject as error:
             if "decompress" not in str(error):
                 raise
+            self._reader = BlobReader(self._vault)
             return original(self, key, reference, None)
 
     return open_chunk

@@ -14,9 +14,18 @@ from pathlib import Path
 
 from e2esync.engine.restore_offline import decrypt_offline
 from e2esync.engine.verify import verify
-from e2esync.errors import E2ESyncError
+from e2esync.errors import E2ESyncError, IntegrityError
 from examples import read_without_e2esync
-from tests.attacks.arena_oracles import AttackSucceeded, noch, nost, trust_of
+from tests.attacks.arena_oracles import (
+    AttackSucceeded,
+    all_of,
+    noch,
+    noch_but,
+    nost,
+    refused_content,
+    trust_of,
+    unchanged,
+)
 from tests.attacks.sweep_world import Site
 from tests.engine.people import device_in, join_up
 from tests.engine.world import Dev, tree
@@ -46,7 +55,7 @@ def _pull_with_memory(site: Site, dev: Dev) -> Result:
     try:
         before = trust_of(dev)
         try:
-            with _as_it_was(dev):
+            with _as_it_was(dev, site.world.expected):
                 _complete(dev)
         except E2ESyncError:
             _recover(site, dev, before)
@@ -83,7 +92,7 @@ def push(site: Site) -> Result:
         file.write_bytes((dev.root / "large").read_bytes())
         os.utime(file, ns=(0, 1))
         heads = site.store.history(site.world.desk_head)
-        with _as_it_was(dev):
+        with _as_it_was(dev, site.world.expected):
             try:
                 dev.push()
             except E2ESyncError:
@@ -106,9 +115,11 @@ def pull_fresh(site: Site) -> Result:
         dev = arena.newcomer()
         _complete(dev)
         return dev.tree()
-    except E2ESyncError:
+    except E2ESyncError as error:
         for dev in arena.world.devices[known:]:
-            if dev.tree() or _partial(dev.root):
+            if refused_content(error):
+                noch_but(dev, error, {}, site.world.expected)
+            elif dev.tree() or _partial(dev.root):
                 raise AttackSucceeded(f"a refused pull has made {sorted(dev.tree())[:5]}") from None
         raise
     finally:
@@ -161,7 +172,7 @@ def verify_deep(site: Site) -> Result:
 def decrypt(site: Site) -> Result:
     """`decrypt --offline` of a copied store."""
     dest = site.home / "dest"
-    with _nothing_in(dest):
+    with _nothing_in(dest, site.world.expected):
         clock = site.world.arena.world.clock.clock
         done = decrypt_offline(site.directory(), dest, site.world.arena.world.entropy, clock=clock)
     for vault in done:
@@ -173,7 +184,7 @@ def decrypt(site: Site) -> Result:
 def second_reader(site: Site) -> Result:
     """The reader that was written from the format alone."""
     dest, said = site.home / "dest", io.StringIO()
-    with _nothing_in(dest):
+    with _nothing_in(dest, {}):
         arguments = [str(site.directory()), str(dest), "--recovery-file", str(site.world.words)]
         with redirect_stderr(said), redirect_stdout(io.StringIO()):
             code = read_without_e2esync.main(arguments)
@@ -183,24 +194,32 @@ def second_reader(site: Site) -> Result:
 
 
 @contextmanager
-def _as_it_was(dev: Dev) -> Iterator[None]:
-    """NOCH, where the command is refused."""
-    watch = noch(dev)
-    watch.__enter__()
+def _as_it_was(dev: Dev, honest: dict[bytes, tuple]) -> Iterator[None]:
+    """NOCH, where the command is refused; where contents of files are, for these."""
+    before = all_of(dev)
     try:
         yield
-    except E2ESyncError:
-        watch.__exit__(None, None, None)
+    except E2ESyncError as error:
+        if refused_content(error):
+            noch_but(dev, error, before, honest)
+        else:
+            unchanged(dev, before)
         raise
 
 
 @contextmanager
-def _nothing_in(dest: Path) -> Iterator[None]:
-    """NOCH for a destination that is not there before: refused, nothing is in it."""
+def _nothing_in(dest: Path, honest: dict[bytes, tuple]) -> Iterator[None]:
+    """NOCH for a destination that is not there before: refused, nothing is in it, or nothing of the files that are."""
     try:
         yield
-    except E2ESyncError:
-        if dest.exists() and any(dest.rglob("*")):
+    except E2ESyncError as error:
+        done = error.done if isinstance(error, IntegrityError) else None
+        for vault in done or ():
+            failed = {item["path"].encode() for item in vault["failed"]}
+            left = {path: thing for path, thing in honest.items() if path not in failed}
+            if not failed or tree(vault["directory"]) != left:
+                raise AttackSucceeded("a refused command has made what nobody wrote") from None
+        if done is None and dest.exists() and any(dest.rglob("*")):
             raise AttackSucceeded(f"a refused command has made {list(dest.rglob('*'))[:5]}") from None
         raise
 

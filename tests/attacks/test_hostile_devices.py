@@ -97,6 +97,17 @@ def _any_snapshot(_original):
     return open_snapshot
 
 
+def _whole_or_nothing(original):
+    """A download that ends the command with the first content that fails."""
+
+    def stage(self, step, fetched):
+        if isinstance(fetched, IntegrityError):
+            raise fetched
+        original(self, step, fetched)
+
+    return stage
+
+
 DEFENCES.update(
     {
         "what was seen stays": (Patch("e2esync.engine.merge", "_goes_on", always(True)),),
@@ -109,6 +120,7 @@ DEFENCES.update(
         "proofs kept": (Patch("e2esync.engine.reach:_Walk", "_proofs", skipped),),
         "claims proven": (Patch("e2esync.vault.heads", "open_snapshot", _any_snapshot),),
         "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
+        "one bad file": (Patch("e2esync.engine.apply:_Applier", "_stage", _whole_or_nothing),),
         "one verdict": (Patch("e2esync.engine.merge", "_check_kept", skipped),),
     }
 )
@@ -413,6 +425,30 @@ def test_what_a_device_itself_signed_and_nobody_can_read_is_an_error(arena: Aren
     arena.refuses(laptop, kinds=(MissingObject,), recovers=False)
     arena.newcomer_refuses(MissingObject)
     det(lambda: verify(laptop.vault, laptop.keys.identity, deep=True), MissingObject)
+
+
+@row("H5", shows=["G2"], weaknesses=["one bad file"])
+def test_one_content_that_nobody_can_read_stops_no_other(arena: Arena):
+    """Not in a pull, and not where all is read from a copy of the store."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    content = dead_reference(forger, forger.text(b"its own"))
+    forger.publish(
+        [item(node_key(ROOT, b"dead", Kind.FILE), [forger.entry(content, 0o644)]), forger.file(b"good")],
+        context={},
+    )
+    arena.edit(desk, "later")
+    desk.push()
+    error = det(laptop.pull)
+    if laptop.tree().keys() != {*desk.tree(), b"good"}:
+        raise AttackSucceeded("a dead file of one device keeps others away")
+    assert [item["path"] for item in error.done.failed] == ["dead"]  # type: ignore[attr-defined]
+    arena.note(laptop)
+    copy, _ = copy_of_the_store(arena, arena.home / "other")
+    error = det(lambda: decrypt_offline(copy, arena.home / "out", arena.world.entropy))
+    (done,) = error.done  # type: ignore[attr-defined]
+    assert [item["path"] for item in done["failed"]] == ["dead"]
+    assert tree_of(Path(done["directory"])) == laptop.tree()
 
 
 # --- H1, H7: one broken word ----------------------------------------------------------------------

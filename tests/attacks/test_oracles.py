@@ -182,7 +182,9 @@ def publish_chunk(forger: Forger, data: bytes) -> None:
     forger._add(forger._chunks, chunk_id, sealed, is_chunk=True)
     content = forger.text(b"x")
     content = content._replace(keys=(key,), chunks=(Reference(0, chunk_id, 1),))
-    forger.publish([item(node_key(ROOT, b"bomb", keys.Kind.FILE), [forger.entry(content, 0o644)])])
+    forger.publish(
+        [item(node_key(ROOT, b"bomb", keys.Kind.FILE), [forger.entry(content, 0o644)])], context={}
+    )
 
 
 @row("O4", shows=["G17"], weaknesses=["crowds"])
