@@ -45,7 +45,7 @@ from e2esync.wiring.home import at, find_home
 from e2esync.wiring.localdevice import HomeDevice
 from e2esync.wiring.passphrase import passphrase_source
 from e2esync.wiring.pruning import chosen_rules
-from e2esync.wiring.way import ask_for
+from e2esync.wiring.way import alone
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -85,8 +85,8 @@ def open_vault(
     place = find_home(os.environ) if home is None else at(Path(home))
     local = HomeDevice(place, ask=passphrase_source(os.environ, ask_passphrase))
     note = _note_of(local, Path(folder))
-    ask_for(place, note, told=lambda _: None)
     parts = ExitStack()
+    parts.enter_context(alone(place, note, told=lambda _: None))
     return Vault(note, local, parts.enter_context(synced_folder(local, note, traffic=Traffic())), parts.close)
 
 

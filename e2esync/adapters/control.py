@@ -53,10 +53,14 @@ class Control:
 
     def lines(self, verb: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """Yield what the daemon says, line by line, for as long as it does; raises as `ask`."""
+        with self.opened(verb, path, body) as lines:
+            yield from lines
+
+    @contextmanager
+    def opened(self, verb: str, path: str, body: object = None) -> Iterator[Iterator[dict[str, Any]]]:
+        """Give what the daemon says, line by line, and hang up behind it; raises as `ask`."""
         with self._response(verb, path, body, None) as response:
-            for line in response:
-                if line.strip():
-                    yield json.loads(line)
+            yield (json.loads(line) for line in response if line.strip())
 
     @contextmanager
     def _response(self, verb: str, path: str, body: object, timeout: float | None) -> Iterator[HTTPResponse]:

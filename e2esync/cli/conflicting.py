@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from e2esync.cli import options as o
-from e2esync.cli.handing import make_way
+from e2esync.cli.handing import alone
 from e2esync.cli.opening import place_of
 from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
 from e2esync.cli.session import Session
@@ -60,8 +60,7 @@ def _all(session: Session) -> Iterator[tuple[FolderNote, Conflict]]:
 
     local = session.device()
     for note in session.folders(local, None):
-        make_way(session, note)
-        with known_folder(local, note) as (state, _):
+        with alone(session, note), known_folder(local, note) as (state, _):
             found = of_state(state)
         yield from ((note, conflict) for conflict in found)
 
@@ -99,8 +98,7 @@ def show(
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     local = session.device()
     note, relative = place_of(session, local, path)
-    make_way(session, note)
-    with known_folder(local, note) as (state, _):
+    with alone(session, note), known_folder(local, note) as (state, _):
         this, others = conflict_at(state, relative)
     session.out.document(
         "conflict", folder=str(note.path), versions=[_version_values(each) for each in (this, *others)]
@@ -150,8 +148,7 @@ def resolve(
         raise UsageError(f"--keep {keep} is not known", fix="--keep this, --keep other or --keep both")
     local = session.device()
     note, relative = place_of(session, local, path)
-    make_way(session, note)
-    with known_folder(local, note) as (state, folder):
+    with alone(session, note), known_folder(local, note) as (state, folder):
         done = settle(state, folder, relative, Keep(keep))
     session.out.document(
         "resolved",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from e2esync.adapters.control import Control
 from e2esync.cli.session import Session
-from e2esync.errors import Busy, DaemonNotRunning, E2ESyncError, TemporaryError, UsageError
+from e2esync.errors import Busy, DaemonNotRunning, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from e2esync.wiring.home import Home
@@ -159,17 +159,17 @@ def resume(session: Session) -> None:
 
 def run(session: Session, wanted: Wanted) -> None:
     """Be the daemon, until a signal or `stop` ends it."""
+    from e2esync.adapters import durable
     from e2esync.adapters.files import FolderLock
     from e2esync.adapters.peer import listen
     from e2esync.adapters.stores.limited import Limits
     from e2esync.daemon.schedule import SETTLE, Pace
     from e2esync.web.app import make_app
     from e2esync.web.serve import Server
-    from e2esync.wiring.background import KeptDevice, keep_configured, make_daemon
+    from e2esync.wiring.background import Kept, KeptDevice, make_daemon
     from e2esync.wiring.logs import log_to
 
     session.home.make()
-    session.home.daemon_lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FolderLock(session.home.daemon_lock)
     try:
         lock.acquire()
@@ -182,32 +182,18 @@ def run(session: Session, wanted: Wanted) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ending.set())
         settle = SETTLE if wanted.settle is None else wanted.settle
-        daemon, device = make_daemon(Pace(settle, wanted.poll)), KeptDevice(session.device)
-        limits = Limits(wanted.up, wanted.down)
+        daemon = make_daemon(Pace(settle, wanted.poll))
+        kept = Kept(daemon, KeptDevice(session.device), Limits(wanted.up, wanted.down), session.home.config)
         server = Server(make_app(daemon, stop=ending.set), listen(session.home.socket))
         server.start()
-        seen = _stamp(session.home.config)
-        _refuse(keep_configured(daemon, device, limits))
+        kept.begin()
+        durable.replace(session.home.state / "daemon.pid", f"{os.getpid()}\n".encode())
         session.out.line("ready")
         session.out.data("The daemon runs. Ctrl-C ends it.")
         while not ending.wait(LOOK):
-            now = _stamp(session.home.config)
-            if now != seen and keep_configured(daemon, device, limits) is None:
-                seen = now
+            kept.look()
             if not server.is_alive:
                 raise TemporaryError("the daemon does not answer at its socket any more", fix="e2esync start")
         daemon.end()
         server.end()
-
-
-def _refuse(error: E2ESyncError | None) -> None:
-    if error is not None:
-        raise error
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_ino
+        session.home.socket.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from e2esync import errors
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from e2esync.engine.vault import Progress, Summary
 
 
-def make_way(session: Session, note: FolderNote) -> None:
+def alone(session: Session, note: FolderNote) -> AbstractContextManager[None]:
     """Have the folder for this command alone."""
-    from e2esync.wiring.way import ask_for
+    from e2esync.wiring import way
 
-    ask_for(session.home, note, told=session.out.note)
+    return way.alone(session.home, note, told=session.out.note)
 
 
 def hand_over(

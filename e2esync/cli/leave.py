@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from e2esync.cli import options as o
-from e2esync.cli.handing import make_way
+from e2esync.cli.handing import alone
 from e2esync.cli.output import escape
 from e2esync.cli.places import check, s3_settings
 from e2esync.cli.session import Session, folder_of
@@ -32,8 +32,7 @@ def forget(
     local = session.device()
     session.folders(local, None)
     note = folder_of(local.folders(), folder)
-    make_way(session, note)
-    with folder_lock(local, note):
+    with alone(session, note), folder_lock(local, note):
         forget_folder(note, local)
     session.out.document("forget", **folder_values(note))
     session.out.data(
@@ -66,8 +65,10 @@ def move_store(
     note = folder_of(local.folders(), folder)
     address = parse_address(store, s3_settings(endpoint_url, profile, region, addressing_style))
     check(session, local, note.path, address, but=note.vault)
-    make_way(session, note)
-    with synced_folder(local, note, traffic=Traffic(), address=address) as vault:
+    with (
+        alone(session, note),
+        synced_folder(local, note, traffic=Traffic(), address=address) as vault,
+    ):
         moved = move(vault, note, address, local)
     session.out.document("move-store", **folder_values(moved))
     session.out.data(f"{escape(str(moved.path))} is synced with {escape(moved.store.url)} from now on.")

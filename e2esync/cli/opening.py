@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2esync.cli.handing import make_way
+from e2esync.cli.handing import alone
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session, folder_of
 
@@ -50,9 +50,9 @@ def opened(
     from e2esync.adapters.stores.counting import Traffic
     from e2esync.wiring.build import synced_folder
 
-    make_way(session, note)
     given = {key: value for key, value in settings.items() if value is not None}
     with (
+        alone(session, note),
         Bar(session.out) as bar,
         synced_folder(
             local,

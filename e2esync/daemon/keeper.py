@@ -28,7 +28,6 @@ from e2esync.errors import Busy, IntegrityError, StateBehind, UsageError
 
 log = logging.getLogger(__name__)
 
-MAKE_WAY = 2.0  # seconds in which a command that asked for the folder can take it
 SCAN_BY_CLOCK = 60.0  # seconds between looks at everything where no events come; more where a look takes long
 BUDGET = 20  # times as long as a look took, until the next by the clock
 COMMANDS = {"push": push, "pull": pull, "sync": sync}
@@ -129,8 +128,8 @@ class Keeper:
         self._schedule = Schedule(pace, jitter)
         self._change = threading.Condition()
         self._orders: deque[Order] = deque()
-        self._is_ending = self._makes_way = False
-        self._way_made = threading.Event()
+        self._is_ending = False
+        self._lent = 0  # how many commands work on the folder by themselves
         self._survey = FolderSurvey(ground.note)
         self._bad: dict[str, str] = {}  # files that could not be handled, and why
         self._trouble: Trouble | None = None
@@ -152,7 +151,7 @@ class Keeper:
         """End after the round that is on its way."""
         with self._change:
             self._is_ending = True
-            self._change.notify()
+            self._change.notify_all()
 
     def end(self) -> None:
         """End after the round that is on its way, and wait for that."""
@@ -169,7 +168,7 @@ class Keeper:
         """Go on, at once."""
         with self._change:
             self._schedule.resume(self._times.steady())
-            self._change.notify()
+            self._change.notify_all()
         self._report()
 
     def touched(self, path: bytes, /) -> None:
@@ -178,14 +177,14 @@ class Keeper:
             return
         with self._change:
             self._schedule.touch(path, self._times.steady())
-            self._change.notify()
+            self._change.notify_all()
 
     def lost(self, reason: str, /) -> None:
         """Hear that events were lost."""
         log.warning("events were lost: %s", reason)
         with self._change:
             self._schedule.lose(self._times.steady())
-            self._change.notify()
+            self._change.notify_all()
 
     def order(self, order: Order) -> None:
         """Do next what a command wants."""
@@ -194,15 +193,20 @@ class Keeper:
                 order.done.set_exception(Busy("the daemon is about to end"))
                 return
             self._orders.append(order)
-            self._change.notify()
+            self._change.notify_all()
 
     def make_way(self) -> None:
-        """Give the folder to whoever asks, as soon as the round on its way is done; return then."""
+        """Let go of the folder, as soon as the round on its way is done, until `take_back`; return once it is free."""
         with self._change:
-            self._makes_way = True
-            self._way_made.clear()
-            self._change.notify()
-        self._way_made.wait()
+            self._lent += 1
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._vault is None or not self._thread.is_alive())
+
+    def take_back(self) -> None:
+        """Go on with the folder, once nobody has it any more."""
+        with self._change:
+            self._lent -= 1
+            self._change.notify_all()
 
     @property
     def standing(self) -> FolderStanding:
@@ -236,7 +240,7 @@ class Keeper:
                 self._watch.stop()
             with self._change:
                 self._is_ending = True
-                self._way_made.set()
+                self._change.notify_all()
                 for order in self._orders:
                     order.done.set_exception(Busy("the daemon has ended"))
 
@@ -246,8 +250,10 @@ class Keeper:
             while True:
                 if self._is_ending:
                     return None
-                if self._makes_way:
-                    self._let_go()
+                if self._lent:
+                    self._close()
+                    self._change.notify_all()
+                    self._change.wait()
                     continue
                 if self._orders:
                     return self._orders.popleft()
@@ -260,12 +266,6 @@ class Keeper:
                 self._change.wait(None if wakes is None else max(wakes - now, 0.0) + 0.001)
                 if self._times.steady() - now > time.monotonic() - before + SLEPT:
                     self._schedule.lose(self._times.steady())  # events of the time asleep are maybe lost
-
-    def _let_go(self) -> None:
-        self._close()
-        self._makes_way = False
-        self._schedule.retry_at = self._times.steady() + MAKE_WAY
-        self._way_made.set()
 
     def _round(self, job: Job) -> None:
         with self._change:

@@ -4,7 +4,7 @@
     GET  /status                  how things stand
     GET  /status?since=V          the same, once something has changed since version V, or after a while
     POST /pause, /resume, /stop   {}
-    POST /make-way {vault}        {} once the folder is free for a command that works on it by itself
+    POST /make-way {vault}        {} once the folder is free for a command that works on it by itself, until that hangs up
     POST /order {vault, command, dry_run, accepted}
                                   lines: {"progress": [stage, done, total]}…, then {"summary": …, "traffic": …} or {"error": …}
     GET  /metrics                 Prometheus text
@@ -14,14 +14,16 @@ Whoever reaches the socket is this user: its directory is closed to others, and 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -34,6 +36,7 @@ from e2esync.daemon.values import status_values
 from e2esync.engine.vault import Summary
 from e2esync.errors import E2ESyncError
 
+BETWEEN = 0.05  # seconds between two looks whether who has a folder is still there
 LONGEST_WAIT = 25.0  # seconds until `?since=` answers though nothing changed
 _DONE = None
 
@@ -82,15 +85,22 @@ class _MakeWay:
         self._daemon = daemon
 
     async def answer(self, request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
         given = await request.json()
+        return StreamingResponse(self._lend(request, given["vault"]), media_type="application/x-ndjson")
+
+    async def _lend(self, request: Request, vault: str) -> AsyncIterator[str]:
         try:
-            keeper = self._daemon.keeper(bytes.fromhex(given["vault"]))
-        except E2ESyncError:
-            return JSONResponse({})  # nobody is in the way
+            keeper = self._daemon.keeper(bytes.fromhex(vault))
+        except E2ESyncError:  # nobody is in the way
+            yield _line()
+            return
         await run_in_threadpool(keeper.make_way)
-        return JSONResponse({})
+        try:
+            yield _line()
+            while not await request.is_disconnected():  # noqa: ASYNC110  nobody tells of it
+                await asyncio.sleep(BETWEEN)
+        finally:
+            keeper.take_back()
 
 
 class _Orders:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from e2esync.adapters.stores.counting import Traffic as Counter
 from e2esync.adapters.stores.limited import LimitedStore, Limits
@@ -20,6 +22,8 @@ from e2esync.engine.vault import Progress, SyncedFolder
 from e2esync.errors import E2ESyncError
 from e2esync.wiring.build import synced_folder
 from e2esync.wiring.localdevice import HomeDevice
+
+log = logging.getLogger(__name__)
 
 _BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", None)
 NO_EVENTS = "changes are not told of on this system, so the folder is looked at by the clock"
@@ -112,11 +116,35 @@ def make_daemon(pace: Pace) -> Daemon:
     return Daemon(pace=pace, jitter=_chance, times=Times(steady))
 
 
-def keep_configured(daemon: Daemon, device: KeptDevice, limits: Limits) -> E2ESyncError | None:
-    """Let the daemon keep the folders of the configuration; return what is wrong with that, if it is."""
-    try:
-        notes = device.folders()
-    except E2ESyncError as error:
-        return error  # it is being written by hand: what is kept stays
-    daemon.keep([FolderGround(device, note, limits) for note in notes])
-    return None
+class Kept:
+    """The folders of the configuration, kept by a daemon, also where that changes."""
+
+    def __init__(self, daemon: Daemon, device: KeptDevice, limits: Limits, config: Path) -> None:
+        self._daemon, self._device, self._limits, self._config = daemon, device, limits, config
+        self._seen: tuple[int, int] | None = None
+
+    def begin(self) -> None:
+        """Keep what is configured.
+
+        Raises:
+            UsageError, NewerFormat: The configuration cannot be read.
+        """
+        self._seen = self._stamp()
+        folders = self._device.folders()
+        self._daemon.keep([FolderGround(self._device, note, self._limits) for note in folders])
+
+    def look(self) -> None:
+        """Keep what is configured by now; while that is being written by hand, what is kept stays."""
+        if self._stamp() == self._seen:
+            return
+        try:
+            self.begin()
+        except E2ESyncError as error:
+            log.warning("the configuration cannot be read: %s", error.code)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self._config.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from e2esync.adapters.control import Control
-from e2esync.errors import DaemonNotRunning, TemporaryError
+from e2esync.errors import DaemonNotRunning
 
 if TYPE_CHECKING:
     from e2esync.engine.notes import FolderNote
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
 SOON = 1.0  # seconds until it is said that this waits
 
 
-def ask_for(home: Home, note: FolderNote, *, told: Callable[[str], object]) -> None:
-    """Have the daemon, if one runs, let go of a folder as soon as it can; it comes back when the folder is free again."""
-    control, wanted = Control(home.socket), {"vault": note.vault.hex()}
-    with contextlib.suppress(DaemonNotRunning):
+@contextmanager
+def alone(home: Home, note: FolderNote, *, told: Callable[[str], object]) -> Iterator[None]:
+    """Have a folder that the daemon, if one runs, lets go of as soon as it can, and takes again behind this."""
+    with ExitStack() as stack:
         try:
-            control.ask("POST", "/make-way", wanted, timeout=SOON)
-        except TemporaryError:
-            told("waiting until the daemon has finished what it is at")
-            control.ask("POST", "/make-way", wanted, timeout=None)
+            said = Control(home.socket).opened("POST", "/make-way", {"vault": note.vault.hex()})
+            lines = stack.enter_context(said)
+            waits = threading.Timer(SOON, told, ["waiting until the daemon has finished what it is at"])
+            waits.daemon = True
+            waits.start()
+            stack.callback(waits.cancel)
+            next(lines, None)
+            waits.cancel()
+        except DaemonNotRunning:
+            pass
+        yield

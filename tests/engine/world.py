@@ -89,7 +89,7 @@ class Dev:
     vault: SyncedFolder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.vault = _open(self)
+        self.vault = opened(self)
 
     @property
     def root(self) -> Path:
@@ -124,15 +124,20 @@ class Dev:
         """Begin anew with what is on the disk, as the next process does."""
         self.close()
         self.store = store or self.store
-        self.vault = _open(self)
+        self.vault = opened(self)
 
     def renew(self) -> None:
         """Go on as a new device, as the program does where the state was restored or lost."""
-        device = create_device(self.keys.identity)
-        with self.vault.state.transaction():
-            become(self.vault, self.device.id, device.id)
-        self.device = device
+        self.renewed(self.vault)
         self.restart()
+
+    def renewed(self, vault: SyncedFolder) -> SyncedFolder:
+        """The folder as that of a new device."""
+        device = create_device(self.keys.identity)
+        with vault.state.transaction():
+            become(vault, self.device.id, device.id)
+        self.device = device
+        return replace(vault, device=device)
 
     @contextmanager
     def using(self, **parts: object) -> Iterator[None]:
@@ -156,7 +161,8 @@ def _short(thing: tuple | None) -> tuple | None:
     return thing and tuple(part[:20] if isinstance(part, bytes) else part for part in thing)
 
 
-def _open(dev: Dev) -> SyncedFolder:
+def opened(dev: Dev) -> SyncedFolder:
+    """What commands of a device work on, with connections of its own."""
     return SyncedFolder(
         vault_id=dev.keys.vault_id,
         store=dev.store,

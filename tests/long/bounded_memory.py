@@ -41,7 +41,7 @@ from e2esync.tree.pages import Item, Page, update
 from e2esync.tree.values import FileContent, WrappedKey
 from e2esync.vault.packs import ClosedPack, PackedBlob
 from tests.engine.world import Dev, World
-from tests.engine.world import _open as reopened
+from tests.engine.world import opened as reopened
 from tests.long.rig import PROGRAM, Device, Place, tree
 from tests.merge.writes import born
 

@@ -1,0 +1,267 @@
+"""One folder that is kept: what is told of goes to the store, what fails is said and tried again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from e2esync.daemon.keeper import Order
+from e2esync.daemon.standing import State, sentence
+from e2esync.engine.vault import silent
+from e2esync.errors import Busy, E2ESyncError, Locked, SafetyStop, StoreUnavailable
+from tests.daemon.ground import DEADLINE
+
+
+def order(watched, command="sync", *, dry_run=False, accepted=()):
+    done: Future = Future()
+    watched.keeper.order(Order(command, dry_run, frozenset(accepted), silent, done))
+    return done.result(DEADLINE)
+
+
+def is_up_to_date(standing):
+    return standing.state is State.UP_TO_DATE and standing.survey.last_sync is not None
+
+
+def test_what_is_told_of_is_published(world, watched):
+    laptop, desk = watched(), world.device("desk")
+    laptop.wait(is_up_to_date)
+    (laptop.ground.dev.root / "a").write_bytes(b"a")
+    laptop.keeper.touched(b"a")
+    laptop.wait(lambda standing: standing.survey.files == 1)
+    desk.pull()
+    assert (desk.root / "a").read_bytes() == b"a"
+
+
+def test_what_others_publish_comes(world, watched):
+    laptop, desk = watched(poll=0.01), world.device("desk")
+    (desk.root / "a").write_bytes(b"a")
+    desk.push()
+    laptop.wait(lambda standing: standing.survey.files == 1)
+    assert (laptop.ground.dev.root / "a").read_bytes() == b"a"
+
+
+def test_what_is_as_it_was_asks_the_store_for_nothing(watched):
+    """Row 78: our own writes come back as events."""
+
+    def one_file(dev):
+        (dev.root / "a").write_bytes(b"a")
+        dev.push()
+
+    laptop = watched(prepare=one_file)
+    laptop.wait_rounds(1)
+    before = laptop.ground.traffic()
+    laptop.keeper.touched(b"a")
+    laptop.keeper.touched(b"not/there")
+    laptop.wait_rounds(2)
+    assert laptop.ground.traffic() == before
+
+
+def test_events_that_were_lost_make_it_look_at_everything(watched):
+    laptop = watched()
+    laptop.wait_rounds(1)
+    (laptop.ground.dev.root / "a").write_bytes(b"nobody told of it")
+    laptop.keeper.lost("too many")
+    laptop.wait(lambda standing: standing.survey.files == 1)
+
+
+def test_where_nobody_tells_everything_is_looked_at_by_the_clock(watched, monkeypatch):
+    """Rows 74 and 75."""
+    monkeypatch.setattr("e2esync.daemon.keeper.SCAN_BY_CLOCK", 0.01)
+    monkeypatch.setattr("e2esync.daemon.keeper.BUDGET", 0)
+    laptop = watched()
+    laptop.wait_rounds(1)
+    laptop.ground.watches[-1].is_live = False
+    laptop.ground.watches[-1].trouble = "no events come"
+    laptop.keeper.lost("no events come")
+    laptop.wait(lambda standing: standing.watch is None and len(laptop.ground.watches) > 1)
+    assert laptop.ground.watches[0].is_stopped
+
+
+def test_story_15_locked_keys_leave_a_keeper_that_waits_says_so_and_goes_on(watched):
+    locked = Locked("the keyring is locked", why="nobody has logged in")
+    laptop = watched(errors=[locked, locked], poll=0.01)
+    laptop.wait(is_up_to_date)
+    said = [each for each in laptop.seen if each.state is State.LOCKED]
+    assert said
+    assert "the keyring is locked" in sentence(said)
+
+
+def test_without_the_store_it_is_offline_and_goes_on_when_that_is_back(watched):
+    laptop = watched(poll=0.01)
+    laptop.wait(is_up_to_date)
+    store = laptop.ground.counting._store
+    laptop.ground.counting._store = Away()
+    standing = laptop.wait(lambda one: one.state is State.OFFLINE)
+    assert standing.needs == ()
+    since = standing.trouble.since
+    laptop.keeper.touched(b"anything")
+    assert laptop.keeper.standing.trouble.since == since
+    laptop.ground.counting._store = store
+    laptop.wait(is_up_to_date)
+
+
+class Away:
+    """A store that does not answer."""
+
+    def __getattr__(self, name: str):
+        raise StoreUnavailable("nobody answers")
+
+
+def test_a_missing_folder_needs_you_and_nothing_goes(world, watched):
+    def one_file(dev):
+        (dev.root / "a").write_bytes(b"a")
+        dev.push()
+
+    laptop = watched(prepare=one_file, poll=0.01)
+    laptop.wait(is_up_to_date)
+    root = laptop.ground.dev.root
+    root.rename(root.with_name("away"))
+    laptop.ground.errors += [SafetyStop("the folder is missing")] * 3
+    laptop.keeper.lost("the root is gone")
+    laptop.wait(lambda one: one.state is State.NEEDS_YOU)
+    root.with_name("away").rename(root)
+    laptop.wait(is_up_to_date)
+    desk = world.device("desk")
+    desk.pull()
+    assert (desk.root / "a").read_bytes() == b"a"
+
+
+def test_most_files_gone_needs_you_until_somebody_says_that_it_is_meant(world, watched):
+    def many(dev):
+        for number in range(40):
+            (dev.root / str(number)).write_bytes(b"%d" % number)
+        dev.push()
+
+    laptop = watched(prepare=many)
+    laptop.wait(is_up_to_date)
+    laptop.keeper.pause()
+    for number in range(35):
+        (laptop.ground.dev.root / str(number)).unlink()
+        laptop.keeper.touched(b"%d" % number)
+    laptop.keeper.resume()
+    standing = laptop.wait(lambda one: one.state is State.NEEDS_YOU)
+    assert "--accept-risk mass-delete" in standing.needs[0].fix
+    desk = world.device("desk")
+    desk.pull()
+    assert len(list(desk.root.glob("[0-9]*"))) == 40
+    assert order(laptop, accepted=["mass-delete"]).deleted_remote == 35
+    laptop.wait(is_up_to_date)
+
+
+def test_whatever_goes_wrong_inside_is_said_and_the_thread_goes_on(watched, caplog):
+    laptop = watched(errors=[ZeroDivisionError("secret-name.txt")], poll=0.01)
+    with caplog.at_level(logging.INFO, "e2esync"):
+        laptop.wait(is_up_to_date)
+    assert State.ERROR in {each.state for each in laptop.seen}
+    assert "secret-name" not in caplog.text
+
+
+def test_another_process_at_work_is_no_trouble(watched):
+    laptop = watched(errors=[Busy("another e2esync works on this folder")])
+    laptop.wait(is_up_to_date)
+    assert {each.trouble for each in laptop.seen} == {None}
+
+
+def test_a_state_that_is_behind_goes_on_as_a_new_device(world, watched):
+    def restored(dev):
+        (dev.root / "a").write_bytes(b"a")
+        dev.push()
+        dev.close()
+        for path in dev.home.glob("*.db*"):
+            path.unlink()
+        dev.restart()
+
+    laptop = watched(prepare=restored)
+    laptop.wait(is_up_to_date)
+    assert laptop.ground.renewed == 1
+    desk = world.device("desk")
+    desk.pull()
+    assert (desk.root / "a").read_bytes() == b"a"
+
+
+def test_a_file_that_just_became_empty_waits_for_what_is_written(world, watched):
+    def one_file(dev):
+        (dev.root / "a").write_bytes(b"first")
+        dev.push()
+
+    laptop, desk = watched(prepare=one_file), world.device("desk")
+    laptop.wait(is_up_to_date)
+    before = laptop.ground.traffic()
+    (laptop.ground.dev.root / "a").write_bytes(b"")
+    laptop.keeper.touched(b"a")
+    laptop.wait_rounds(2)
+    assert laptop.ground.traffic() == before
+    assert laptop.keeper.standing.waiting == 1
+    (laptop.ground.dev.root / "a").write_bytes(b"second")
+    laptop.keeper.touched(b"a")
+    order(laptop)
+    desk.pull()
+    assert (desk.root / "a").read_bytes() == b"second"
+
+
+# commands
+
+
+def test_a_command_is_done_at_once_and_its_summary_given_back(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    (laptop.ground.dev.root / "a").write_bytes(b"a")
+    assert [action.path for action in order(laptop, dry_run=True).actions] == [b"a"]
+    assert order(laptop, "push").uploaded_files == 1
+    assert order(laptop, "pull").downloaded_files == 0
+
+
+def test_a_command_works_also_while_it_is_paused(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    laptop.keeper.pause()
+    (laptop.ground.dev.root / "a").write_bytes(b"a")
+    laptop.keeper.touched(b"a")
+    assert laptop.keeper.standing.state is State.PAUSED
+    assert order(laptop).uploaded_files == 1
+    assert laptop.keeper.standing.state is State.PAUSED
+    laptop.keeper.resume()
+    laptop.wait(is_up_to_date)
+
+
+def test_what_a_command_meets_is_its_own_to_say(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    marker = laptop.ground.dev.root / ".e2esync" / "folder-id"
+    marker.rename(marker.with_name("kept"))
+    with pytest.raises(SafetyStop):
+        order(laptop)
+    marker.with_name("kept").rename(marker)
+    assert order(laptop).failed == []
+
+
+def test_the_folder_is_let_go_of_for_a_command_that_works_by_itself(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    laptop.keeper.make_way()
+    assert not laptop.ground.is_open
+    laptop.keeper.touched(b"a")
+    assert not laptop.ground.is_open
+    laptop.keeper.take_back()
+    laptop.wait_rounds(2)
+
+
+def test_who_orders_while_it_ends_is_told(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    laptop.keeper.end()
+    with pytest.raises(Busy):
+        order(laptop)
+    assert laptop.ground.watches[-1].is_stopped
+    assert threading.active_count() >= 1
+
+
+def test_a_keeper_that_has_ended_lets_nobody_wait(watched):
+    laptop = watched()
+    laptop.keeper.end()
+    laptop.keeper.make_way()
+    with pytest.raises(E2ESyncError):
+        order(laptop)
