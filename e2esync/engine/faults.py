@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from e2esync.adapters.state import FolderState
+from e2esync.engine.broken import setting_aside
 from e2esync.engine.chains import Chains
 from e2esync.engine.joined import cached_head, head_aside
-from e2esync.engine.merge import BrokenTree
 from e2esync.engine.upload import Uploader
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import BadObject, IntegrityError, MissingObject, NewerFormat
@@ -29,17 +29,6 @@ from e2esync.vault.heads import ContextMap, Head, open_head, open_snapshot, sign
 from e2esync.vault.trust import Trusted
 
 _FAULTS = "devices at fault"
-
-
-class TwoHistories(BrokenTree):
-    """A device has signed two histories: that is its own doing, and not the store's."""
-
-    default_fix = (
-        "see what runs on that device; nothing that it publishes counts any more, until it joins anew"
-    )
-
-    def __init__(self, what: str = "it has signed two histories", **more: str) -> None:
-        super().__init__(what, **more)
 
 
 def load_faults(state: FolderState) -> dict[bytes, Proof]:
@@ -75,6 +64,7 @@ def find_faults(
     """Return the devices of which it is known, or proven by these heads, memory and store, that they are at fault.
 
     `heads` are all that are in the store, our own too. What contradicts itself and is not proven is not for here.
+    Where a history is broken nothing is held against it, and its head is set aside.
     """
     return _Search(vault, heads, trusted, chains).run()
 
@@ -88,11 +78,15 @@ class _Search:
     def run(self) -> dict[bytes, Proof]:
         """Hold every claim against the head of which it speaks."""
         for claim in self._claims():
-            head = self._heads.get(claim.device)
-            if head is not None and (claim.device in self._found or not self._is_of(claim, head)):
-                self._chains.load()
-                self._take(claim.device, self._look_into(claim, head))
+            if claim.device in self._heads:
+                with setting_aside(self._chains.aside, claim.device):
+                    self._hold(claim, self._heads[claim.device])
         return self._found
+
+    def _hold(self, claim: _Claim, head: Head) -> None:
+        if claim.device in self._found or not self._is_of(claim, head):
+            self._chains.load()
+            self._take(claim.device, self._look_into(claim, head))
 
     def _look_into(self, claim: _Claim, head: Head) -> Proof | None:
         if claim.device in self._found:

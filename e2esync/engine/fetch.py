@@ -5,18 +5,20 @@ Nothing of the user's folder is touched here. What was accepted is durable befor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 from e2esync.adapters.state import FolderState
+from e2esync.crypto.asymmetric import object_hash
 from e2esync.crypto.secrets import EpochKey
 from e2esync.engine import ownhead
 from e2esync.engine.away import note_first_contact
+from e2esync.engine.broken import Aside, BrokenWord, TwoHistories, as_signed, setting_aside
 from e2esync.engine.chains import Chains
-from e2esync.engine.faults import TwoHistories, find_faults, find_told, load_faults, save_faults, without
+from e2esync.engine.faults import find_faults, find_told, load_faults, save_faults, without
 from e2esync.engine.joined import (
     cached_head,
     former_device,
@@ -26,7 +28,7 @@ from e2esync.engine.joined import (
     save_context,
     save_seen,
 )
-from e2esync.engine.merge import BrokenTree, join
+from e2esync.engine.merge import join
 from e2esync.engine.own import Listed, list_heads, refuse_restored
 from e2esync.engine.vault import OpenVault, SyncedFolder
 from e2esync.errors import BadObject, Fork, IntegrityError, MissingObject, StoreWiped
@@ -48,7 +50,7 @@ def fetch(vault: SyncedFolder, listed: Listed) -> None:
     """Join the newest state of the vault, as far as it is not joined yet.
 
     Raises:
-        BrokenTree: A tree is not as the format has it; the other heads are joined.
+        BrokenWord: Something of one head is not as the format has it; the other heads are joined.
         IntegrityError: Something else fails verification; nothing was joined.
     """
     refuse(fetch_good(vault, listed), None)
@@ -65,8 +67,8 @@ def refuse(aside: IntegrityError | None, summary: object) -> None:
         raise aside
 
 
-def fetch_good(vault: SyncedFolder, listed: Listed) -> BrokenTree | None:
-    """Join every head whose tree is good; return what is the matter with the others.
+def fetch_good(vault: SyncedFolder, listed: Listed) -> BrokenWord | None:
+    """Join every head that is good, with all that it leads to; return what is the matter with the others.
 
     Raises:
         IntegrityError: Something else fails verification; nothing was joined.
@@ -80,7 +82,7 @@ def fetch_good(vault: SyncedFolder, listed: Listed) -> BrokenTree | None:
         return _accept_and_join(vault, read_heads(vault, listed), listed)
 
 
-def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> BrokenTree | None:
+def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> BrokenWord | None:
     with vault.state.transaction():
         accepted = accept_heads(vault, heads)
         aside = accepted.aside
@@ -89,9 +91,9 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
             _begin_anew(vault)
         chosen = choose(vault, accepted)
         if chosen or vault.state.count_due():  # the catalogue may know less than when that was joined
-            load_indexes(vault, heads)
+            aside |= load_indexes(vault, heads)
             aside |= _told_by_others(vault, accepted)
-            load_indexes(vault, heads)
+            load_indexes(vault, heads)  # what the proofs name, too
         aside |= _join_good(
             vault, sorted((head for head in chosen if head.device not in aside), key=_most_seen)
         )
@@ -119,9 +121,9 @@ def _begin_anew(vault: SyncedFolder) -> None:
     save_context(vault.state, {})
 
 
-def _told_by_others(vault: SyncedFolder, accepted: Accepted) -> dict[bytes, BrokenTree]:
+def _told_by_others(vault: SyncedFolder, accepted: Accepted) -> Aside:
     """Return the devices of which others have stored the proof that they are at fault."""
-    found: dict[bytes, BrokenTree] = {}
+    found: Aside = {}
     for head in own_heads(vault, accepted.heads):
         proof = find_told(vault, head, accepted.chains)
         if proof is not None and head.device == vault.device.id:
@@ -133,14 +135,12 @@ def _told_by_others(vault: SyncedFolder, accepted: Accepted) -> dict[bytes, Brok
     return found
 
 
-def _join_good(vault: SyncedFolder, chosen: list[Head]) -> dict[bytes, BrokenTree]:
-    """Join the heads whose trees are good; return what is the matter with the others, by device."""
-    aside: dict[bytes, BrokenTree] = {}
+def _join_good(vault: SyncedFolder, chosen: list[Head]) -> Aside:
+    """Join the heads whose trees are good; return what is the matter with the others."""
+    aside: Aside = {}
     for head in chosen:
-        try:
+        with setting_aside(aside, head.device):
             join(vault, head)
-        except BrokenTree as error:
-            aside[head.device] = error
     return aside
 
 
@@ -155,12 +155,12 @@ def refuse_aside(heads: list[Head], accepted: Accepted) -> None:
     """End a command that is about all heads, if one is set aside.
 
     Raises:
-        BrokenTree: One is.
+        BrokenWord: One is.
     """
     refuse(_told([head for head in heads if head.device in accepted.aside], accepted.aside), None)
 
 
-def _told(heads: list[Head], aside: Mapping[bytes, BrokenTree]) -> BrokenTree | None:
+def _told(heads: list[Head], aside: Aside) -> BrokenWord | None:
     """Return the error that names the devices whose heads are set aside."""
     if not heads:
         return None
@@ -223,15 +223,15 @@ def read_head(vault: SyncedFolder, device: bytes, content: bytes | None = None) 
 class Accepted(NamedTuple):
     """Heads of other devices, and what is known once they are accepted."""
 
-    heads: list[Head]  # but those that are set aside
+    heads: list[Head]  # but those of devices at fault
     trusted: Trusted
     faults: dict[bytes, Proof]  # the devices at fault
-    aside: dict[bytes, BrokenTree]  # what is the matter with heads that are set aside
+    aside: Aside
     chains: Chains
 
 
 def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Accepted:
-    """Return what is trusted once these heads are, but those of devices at fault; refuse whatever goes back.
+    """Return what is trusted once these heads are, but those that are set aside; refuse whatever goes back.
 
     Raises:
         Rollback: The store holds back what this or another device has seen.
@@ -254,18 +254,22 @@ def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Accepted:
         MappingProxyType({device: head for device, head in trusted.heads.items() if device not in faults}),
         trusted.tip,
     )
+    sound = [head for head in good if head.device not in chains.aside]
     after = accept(
         before,
-        good,
+        sound,
         present=[head.device for head in good],
         membership=vault.membership,
         old_hashes={
             lookup.head.device: chains.hash_at(lookup.head, lookup.sequence)
-            for lookup in needed(before, good)
+            for lookup in needed(before, sound)
         },
     )
     check_contexts(without(own_heads(vault, heads), faults), chains)
-    aside: dict[bytes, BrokenTree] = {head.device: TwoHistories() for head in heads if head.device in faults}
+    aside: Aside = {
+        **chains.aside,
+        **{head.device: TwoHistories() for head in heads if head.device in faults},
+    }
     return Accepted([head for head in heads if head.device not in faults], after, faults, aside, chains)
 
 
@@ -278,7 +282,7 @@ def load_trusted(state: FolderState) -> Trusted:
 def check_contexts(heads: list[Head], chains: Chains) -> None:
     """See that what each head claims to have seen was written: a claim in advance would swallow later work.
 
-    `heads` are all, our own too.
+    `heads` are all, our own too. Where a history is broken it is only seen that its device has come so far.
 
     Raises:
         Fork: A head has seen another history than the store shows.
@@ -289,11 +293,12 @@ def check_contexts(heads: list[Head], chains: Chains) -> None:
             other = by_device.get(device)
             if other is None or other.sequence < sequence:
                 continue  # `check_together` says so
-            if chains.hash_at(other, sequence) != digest:
-                raise Fork(
-                    f"the device {head.device_name!r} has seen another history of {other.device_name!r} than the store shows",
-                    why="the store has shown different states to different devices, or one of the two lies",
-                )
+            with setting_aside(chains.aside, device):
+                if chains.hash_at(other, sequence) != digest:
+                    raise Fork(
+                        f"the device {head.device_name!r} has seen another history of {other.device_name!r} than the store shows",
+                        why="the store has shown different states to different devices, or one of the two lies",
+                    )
 
 
 def own_heads(vault: SyncedFolder, heads: list[Head]) -> list[Head]:
@@ -319,21 +324,26 @@ def refresh(vault: SyncedFolder) -> None:
     load_indexes(vault, heads)
 
 
-def load_indexes(vault: SyncedFolder, heads: list[Head]) -> None:
+def load_indexes(vault: SyncedFolder, heads: list[Head]) -> Aside:
     """Take in the rows of every live index that is not here yet; of our own, if the catalogue was lost.
 
-    Nobody vouches for those that proofs name, or that devices at fault do: what of them is not there, or not good, is passed over.
+    Return what is the matter with heads that list a broken one; what their other indexes say counts all the same. Nobody vouches
+    for those that proofs name, or that devices at fault do: what of them is not there, or not good, is passed over.
     """
+    aside: Aside = {}
     faults = load_faults(vault.state)
-    sure: set[bytes] = set()
     unsure = {index_id for proof in faults.values() for index_id in proof.indexes}
     for head in own_heads(vault, heads):
-        (unsure if head.device in faults else sure).update(head.live_indexes)
-    for index_id in sure:
-        _load_index(vault, index_id)
-    for index_id in unsure - sure:
+        if head.device in faults:
+            unsure.update(head.live_indexes)
+            continue
+        for index_id in head.live_indexes:
+            with setting_aside(aside, head.device):
+                _load_index(vault, index_id)
+    for index_id in unsure:
         with suppress(MissingObject, BadObject):
             _load_index(vault, index_id)
+    return aside
 
 
 def _load_index(vault: SyncedFolder, index_id: bytes) -> None:
@@ -351,10 +361,18 @@ def read_index(vault: OpenVault, index_id: bytes) -> Iterator[Group]:
 
 
 def open_index_here(vault: OpenVault, index_id: bytes, content: bytes) -> Iterator[Group]:
-    """Yield the groups of an index whose bytes are at hand."""
-    return open_index(
-        content, index_id, vault_id=vault.vault_id, key_of=lambda record: _key_of(vault, record)
-    )
+    """Yield the groups of an index whose bytes are at hand.
+
+    Raises:
+        BadObject: These are not the bytes that are listed.
+        BrokenWord: They are, and not as the format has them.
+    """
+    if object_hash(content) != index_id:
+        raise BadObject("an index is not the one that is named")
+    with as_signed():
+        yield from open_index(
+            content, index_id, vault_id=vault.vault_id, key_of=lambda record: _key_of(vault, record)
+        )
 
 
 def _key_of(vault: OpenVault, record: bytes) -> EpochKey:

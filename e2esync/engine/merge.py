@@ -11,6 +11,7 @@ from functools import partial
 
 from e2esync.engine import ownhead
 from e2esync.engine.blobs import BlobReader
+from e2esync.engine.broken import BrokenTree
 from e2esync.engine.check import check_hangs, check_kept, check_value
 from e2esync.engine.joined import load_context, save_context
 from e2esync.engine.places import Places
@@ -28,10 +29,6 @@ from e2esync.vault.cipher import BlobKind
 from e2esync.vault.heads import Head
 
 BATCH = 1000
-
-
-class BrokenTree(BadObject):
-    """A tree that its device has signed is not as the format has it: that is its device's doing, not the store's."""
 
 
 def join(vault: SyncedFolder, head: Head) -> None:

@@ -57,11 +57,12 @@ def _loads_listed_indexes(original):
     def load_indexes(vault, heads):
         from e2esync.engine.fetch import read_index
 
-        original(vault, heads)
+        aside = original(vault, heads)
         for info in vault.store.list(f"vaults/{vault.vault_id.hex()}/index/"):
             name = names.parse(info.key)
             if name is not None and name.id is not None:
                 list(read_index(vault, name.id))
+        return aside
 
     return load_indexes
 

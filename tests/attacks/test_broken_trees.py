@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from e2esync.adapters.catalogue import Catalogue
-from e2esync.engine.merge import BrokenTree
+from e2esync.engine.broken import BrokenTree
 from e2esync.errors import BadObject
 from e2esync.tree.keys import ROOT
 from e2esync.tree.lists import ListRoot

@@ -17,17 +17,17 @@ import pytest
 
 from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.crypto import recovery
-from e2esync.crypto.asymmetric import record_hash
+from e2esync.crypto.asymmetric import object_hash, record_hash
 from e2esync.crypto.labels import Purpose
 from e2esync.engine import merge
+from e2esync.engine.broken import BrokenTree, TwoHistories
 from e2esync.engine.download import Downloader
-from e2esync.engine.faults import TwoHistories, load_faults
+from e2esync.engine.faults import load_faults
 from e2esync.engine.fetch import own_heads, read_head, read_index
 from e2esync.engine.fold import FAN
 from e2esync.engine.history import events
 from e2esync.engine.join import find_vaults, look_at
 from e2esync.engine.members import open_membership
-from e2esync.engine.merge import BrokenTree
 from e2esync.engine.own import list_heads
 from e2esync.engine.ownmark import own_mark
 from e2esync.engine.prune import LEAST_BYTES, prune
@@ -715,6 +715,36 @@ def test_who_signs_two_histories_is_set_aside_and_nobody_else(arena: Arena, for_
     sets_aside(laptop.pull, desk.pull)
     newcomer = arena.newcomer()
     end_alike(arena, laptop, desk, newcomer, arena.newcomer("another"))
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found"])
+def test_who_signs_two_histories_hides_it_behind_no_broken_index(arena: Arena):
+    laptop, desk = arena.pair()
+    _, other = fork(arena, laptop, desk)
+    noise = bytes(4096)
+    other.store.put(names.index(arena.world.keys.vault_id, object_hash(noise)), noise)
+    other._indexes += (object_hash(noise),)
+    other.publish([other.file(b"later", b"later")])
+    write(laptop, desk)
+    sets_aside(laptop.pull, desk.pull, laptop.sync, desk.sync, arena.newcomer().pull)
+
+
+@row("H1", shows=["G6"], weaknesses=["faults found"])
+def test_who_signs_two_histories_hides_it_behind_no_broken_page_of_one(arena: Arena):
+    """The laptop does not find what it has accepted; it finds what the two others have."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"before", b"in both")])
+    laptop.pull()
+    page = forger.body(BlobKind.HISTORY, b"no page")
+    forger.sequence, forger._history = 128, (tuple([bytes(32)] * 63), (page,))
+    other, phone = forger.twin(), arena.device("phone")
+    for one, dev in ((forger, desk), (other, phone)):
+        one.body(BlobKind.HISTORY, b"no page")
+        one.publish([*nodes_of(laptop).items(), one.file(b"for one", dev.name.encode())])
+        dev.pull()
+    write(desk, phone)
+    sets_aside(laptop.pull, desk.pull, phone.pull)
 
 
 @row("H1", shows=["G6"], weaknesses=["faults found"])

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from random import Random
 
 import pytest
 
 from e2esync.crypto.asymmetric import object_hash
+from e2esync.crypto.labels import Purpose
+from e2esync.crypto.secrets import Sealer
+from e2esync.engine.broken import BrokenWord
 from e2esync.engine.fetch import read_head, read_index
 from e2esync.engine.prune import prune
 from e2esync.engine.verify import verify
 from e2esync.errors import BadObject, DiskFull, E2ESyncError, MissingObject, StoreUnavailable
 from e2esync.format import names
 from e2esync.format.cbor import encode
+from e2esync.format.head import EpochFramed
 from e2esync.format.index import Group, Row
+from e2esync.format.padding import pad
 from e2esync.merge.retention import DAY, Rules
 from e2esync.tree.keys import ROOT, Kind, birthplace, node_key
 from e2esync.tree.lists import ListRoot
 from e2esync.tree.pagecodec import page_value
-from e2esync.tree.pages import Page
+from e2esync.tree.pages import Page, cut
 from e2esync.vault.cipher import BlobKind
+from e2esync.vault.indexes import LEAST
 from tests.attacks.arena import CANARY, Arena, AttackSucceeded, bnd, det, row
 from tests.attacks.arena_defences import DEFENCES, Patch, always
 from tests.attacks.forge_tree import Forger, item, nodes_of
@@ -30,10 +37,16 @@ def _one_place(original):
     return lambda self, blob_id: original(self, blob_id)[:1]
 
 
+def _stops(_original):
+    """Setting aside that ends with the first broken word."""
+    return lambda _aside, _device: nullcontext()
+
+
 DEFENCES.update(
     {
         "every place": (Patch("e2esync.adapters.catalogue:Catalogue", "find", _one_place),),
         "live indexes": (Patch("e2esync.engine.verify:_Verifier", "_is_live", always(True)),),
+        "broken words": (Patch("e2esync.engine.broken", "setting_aside", _stops),),
         "marks are answered": (Patch("e2esync.engine.prune", "_waits_for", always([])),),
         "claims of our packs": (Patch("e2esync.adapters.catalogue", "_is_news", always(True)),),
     }
@@ -71,9 +84,13 @@ def test_a_page_that_was_never_stored_is_stored_whatever_an_index_claims(arena: 
     nodes = nodes_of(laptop)
     forger = Forger(arena.world.keys, arena.store)
     after = [(key, value) for key, value in sorted(nodes.items()) if birthplace(key).name != b"plain"]
-    page = forger.cipher.page_id(BlobKind.TREE_PAGE, encode(page_value(Page(0, after))))
+    made = [encode(page_value(Page(0, list(items)))) for items in cut(after, 0, forger.cipher.draw)]
+    rows = (
+        Row(forger.cipher.page_id(BlobKind.TREE_PAGE, body)[:16], 1000 * n, 1000)
+        for n, body in enumerate(made)
+    )
     (pack, *_) = groups_of(desk, laptop)
-    claim(forger, [Group(pack.pack, False, forger.cipher.epoch, (Row(page[:16], 0, 1000),))], nodes)
+    claim(forger, [Group(pack.pack, False, forger.cipher.epoch, tuple(rows))], nodes)
     laptop.pull()
     (laptop.root / "plain").unlink()
     laptop.push()
@@ -216,3 +233,163 @@ def test_what_only_an_index_that_was_dropped_names_is_not_said_to_be_there(arena
     forger.publish(nodes_of(laptop).items())
     laptop.pull()
     det(lambda: verify(laptop.vault, laptop.keys.identity, deep=False), MissingObject)
+
+
+# --- H1: an index or a page of the history that its device has signed, and that is not as it should be ------
+
+
+def sealed(forger: Forger, body: bytes, *, most: int | None = None) -> bytes:
+    """An index of these bytes, sealed as it should be; maybe cut before."""
+    keyring, vault_id = forger.keys.keyring, forger.keys.vault_id
+    record = keyring.tip[1]
+    padded = pad(body, overhead=60, least=LEAST)[:most]
+    return EpochFramed(
+        record, Sealer(keyring.current_key, Purpose.INDEX_SEAL).seal(padded, context=vault_id + record)
+    ).encode()
+
+
+def no_index(forger: Forger) -> bytes:
+    return sealed(forger, encode(["what", "is", "this"])[1:])
+
+
+def wrong_order(forger: Forger) -> bytes:
+    epoch = forger.cipher.epoch
+    group = [bytes(32), 0, 1, 0, bytes(16), (100).to_bytes(4, "big")]
+    return sealed(forger, encode([1, [epoch], [group, group]]))
+
+
+def rows_that_end_behind_their_pack(forger: Forger) -> bytes:
+    epoch = forger.cipher.epoch
+    return sealed(
+        forger, encode([1, [epoch], [[bytes(32), 1 << 24, 1, 0, bytes(16), (100).to_bytes(4, "big")]]])
+    )
+
+
+def not_padded(forger: Forger) -> bytes:
+    return sealed(forger, encode([1, [], []]), most=1000)
+
+
+def noise_of(forger: Forger) -> bytes:
+    return forger.keys.keyring.tip[1] + Random(1).randbytes(4064)
+
+
+def of_no_record(_forger: Forger) -> bytes:
+    return Random(2).randbytes(4096)
+
+
+BROKEN = pytest.mark.parametrize(
+    "make", [no_index, wrong_order, rows_that_end_behind_their_pack, not_padded, noise_of, of_no_record]
+)
+
+
+def list_also(forger: Forger, content: bytes) -> None:
+    """Publish a good tree in a head that lists this as an index, too."""
+    index = object_hash(content)
+    forger.store.put(names.index(forger.keys.vault_id, index), content)
+    before = forger._indexes
+    forger._indexes = (index, *before)
+    forger.publish([forger.file(b"of mallory")], context={})
+    forger._indexes = tuple(one for one in forger._indexes if one != index)
+
+
+def set_aside(arena: Arena, *devices: Dev) -> None:
+    """See that each device, and a new one, says whose word it is, and gets what the others write."""
+    for number, dev in enumerate(devices):
+        arena.edit(dev, f"by {number}", CANARY + b"%d" % number)
+        try:
+            dev.push()
+        except E2ESyncError as error:
+            raise AttackSucceeded(f"{dev.name} cannot publish: {error!r}") from error
+    for dev in (*devices, arena.newcomer(f"newcomer {len(arena.world.devices)}")):
+        for command in (dev.pull, dev.sync):
+            refused = det(command, BrokenWord)
+            assert refused.exit_code == 6
+            if "mallory" not in refused.what:
+                raise AttackSucceeded(f"it is not said whose word is set aside: {refused.what}")
+        if not {b"by %d" % number for number in range(len(devices))} <= dev.tree().keys():
+            raise AttackSucceeded(f"{dev.name} does not get what the others write")
+        if b"of mallory" in dev.tree():
+            raise AttackSucceeded("what is set aside is shown")
+
+
+@BROKEN
+@row("H1", shows=["G2"], weaknesses=["broken words"])
+def test_an_index_that_its_device_has_broken_stops_nobody_else(arena: Arena, make):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    list_also(forger, make(forger))
+    set_aside(arena, laptop, desk)
+    forger.publish([forger.file(b"good again")], context={})
+    assert b"good again" in reads(arena, laptop, desk)
+
+
+@pytest.mark.row("H1")
+def test_what_a_good_index_beside_a_broken_one_names_is_found(arena: Arena):
+    """Honest trees may refer to what only the hostile device has stored."""
+    laptop, _ = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([forger.file(b"shared", CANARY * 2)], context={})
+    laptop.pull()
+    arena.edit(laptop, "of the laptop")
+    laptop.push()
+    list_also(forger, no_index(forger))
+    dev = arena.newcomer()
+    det(dev.pull, BrokenWord)
+    assert (dev.root / "shared").read_bytes() == CANARY * 2
+
+
+@pytest.mark.row("H1")
+@pytest.mark.parametrize("verb", ["lose", "flip"])
+def test_an_index_that_the_store_has_broken_stops_everything(arena: Arena, verb):
+    laptop, desk = arena.pair()
+    arena.edit(laptop)
+    laptop.push()
+    (key,) = {
+        names.index(arena.world.keys.vault_id, one)
+        for one in read_head(desk.vault, laptop.device.id).live_indexes
+    } - {
+        key
+        for key in arena.keys(names.Kind.INDEX)
+        if desk.vault.catalogue.is_loaded(bytes.fromhex(key[-64:]))
+    }
+    getattr(arena.store, verb)(*((key,) if verb == "lose" else (key, 100)))
+    error = arena.refuses(desk)
+    assert not isinstance(error, BrokenWord)
+
+
+PAGE_BODIES = {
+    "no page": b"\x01",
+    "another level": encode([7, *[bytes(32)] * 64]),
+    "too few": encode([0, *[bytes(32)] * 63]),
+    "no hashes": encode([0, *["x"] * 64]),
+}
+
+
+@pytest.mark.parametrize("body", PAGE_BODIES.values(), ids=PAGE_BODIES)
+@row("H1", shows=["G2"], weaknesses=["broken words"])
+def test_a_page_of_the_history_that_its_device_has_broken_stops_nobody_else(arena: Arena, body):
+    """The others have accepted its first word, and look for that in its history."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([forger.file(b"at first")], context={})
+    for dev in (laptop, desk):
+        dev.sync()
+    page = forger.body(BlobKind.HISTORY, body)
+    forger.sequence, forger._history = 128, (tuple([bytes(32)] * 63), (page,))
+    forger.publish([forger.file(b"of mallory")], context={})
+    newcomer = arena.newcomer("phone")  # it finds what the others have seen in no history
+    set_aside(arena, laptop, desk, newcomer)
+    for dev in (laptop, desk):
+        assert b"at first" in dev.tree()
+
+
+@row("H1", shows=["G2"], weaknesses=["broken words"])
+def test_a_page_of_the_history_that_only_a_broken_index_may_name_stops_nobody_else(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([forger.file(b"at first")], context={})
+    for dev in (laptop, desk):
+        dev.sync()
+    forger.sequence, forger._history = 128, (tuple([bytes(32)] * 63), (bytes(32),))
+    list_also(forger, no_index(forger))
+    set_aside(arena, laptop, desk)

@@ -33,6 +33,27 @@ class Mutation(NamedTuple):
 
 
 MUTATIONS = {
+    "index: one that its device has broken stops all": Mutation(
+        "engine/fetch.py", "    with as_signed():\n        yield from open_index(", "    if True:\n        yield from open_index(", "tests/attacks/test_hostile_indexes.py"
+    ),
+    "index: what is good beside a broken one is left out": Mutation(
+        "engine/fetch.py",
+        "        for index_id in head.live_indexes:\n            with setting_aside(aside, head.device):\n",
+        "        with setting_aside(aside, head.device):\n            for index_id in head.live_indexes:\n",
+        "tests/attacks/test_hostile_indexes.py",
+    ),
+    "history: a page that only a broken index may name stops all": Mutation(
+        "engine/chains.py", "raise self.aside.get(head.device, error) from None", "raise", "tests/attacks/test_hostile_indexes.py"
+    ),
+    "history: a broken page hides a fault that shows elsewhere": Mutation(
+        "engine/faults.py",
+        "            if claim.device in self._heads:\n",
+        "            if claim.device in self._heads and claim.device not in self._chains.aside:\n",
+        "tests/attacks/test_hostile_devices.py",
+    ),
+    "history: a page that its device has broken stops all": Mutation(
+        "engine/chains.py", "            with as_signed():\n                spot", "            if True:\n                spot", "tests/attacks/test_hostile_indexes.py"
+    ),
     "join: what the other has seen comes back": Mutation(
         "merge/join.py",
         "elif here is not None and not covers(seen_by_other, *dot):",
