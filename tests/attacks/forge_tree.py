@@ -77,7 +77,7 @@ class Forger:
         self.tells = tells  # whether it stores its snapshots, as it should
         self.device = create_device(keys.identity)
         self.cipher = VaultCipher(keys.vault_id, keys.keyring)
-        self.sequence = 0
+        self.sequence, self.time = 0, SAVED
         self._hash: bytes | None = None
         self._history = NO_HISTORY
         self._context: ContextMap = {}
@@ -220,7 +220,7 @@ class Forger:
             previous_context=self._context,
             tip=self.keys.keyring.tip,
             epoch=self.keys.keyring.current,
-            time=SAVED,
+            time=self.time,
         )
         if self._hash is not None:
             self._history, _ = append(self._history, self._hash, lambda _: bytes(32))
@@ -258,8 +258,13 @@ class Forger:
     def twin(self) -> Forger:
         """Return the same device once more: what the two publish from now on are two histories of it."""
         other = copy(self)
+        other.time += 1
         other._chunks, other._pages, other._added = [PackBuilder()], [PackBuilder()], set()
         return other
+
+    def list_indexes_of(self, other: Forger) -> None:
+        """List what another lists from now on, too: what it has stored can be found."""
+        self._indexes = tuple(dict.fromkeys((*self._indexes, *other._indexes)))
 
     def _put_head(self, snapshot: heads.SignedSnapshot) -> None:
         head = heads.make_head(

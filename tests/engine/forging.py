@@ -2,7 +2,10 @@
 
 What it forges are `tests.merge.forger`'s moves, on the tree that a reader of its own has joined, under a context that covers
 all heads. Left out are those that would stop every device at once: directories taken from above what others put into
-them, references that lead to nothing, trees that are refused, forks.
+them, references that lead to nothing, trees that are refused.
+
+Now and then it goes on from an earlier snapshot once more, and publishes on both branches. Who has not been told so yet may be
+stopped by what the others name. In the end nobody is.
 
 What may never come is as in `tests.engine.histories`; of what the forger had seen, it may take away, but not from history.
 """
@@ -11,11 +14,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from e2esync.adapters.stores.memory import MemoryStore
+from e2esync.engine.faults import TwoHistories
 from e2esync.engine.shown import decoded
+from e2esync.engine.vault import Summary
+from e2esync.errors import Fork, Rollback
 from e2esync.merge.join import Entries
 from e2esync.merge.write import Writer
 from e2esync.tree.keys import ROOT, Kind, kind_of
@@ -23,13 +30,14 @@ from e2esync.tree.values import Dot, FileContent, value
 from moto_fixtures.hostile import HostileStore
 from tests.attacks.forge_tree import Forger, item
 from tests.engine import histories
-from tests.engine.histories import NEVER, Kinds, content_of
+from tests.engine.histories import Kinds, content_of
 from tests.engine.world import Dev
 from tests.merge import forger
 from tests.merge.court import sequences
 from tests.merge.forger import MADE_UP, Draft, tidy
 
-COUNTED = (*histories.COUNTED, "forged", "made up", "taken away")
+NEVER = histories.NEVER | {"stopped"}
+COUNTED = (*histories.COUNTED, "forged", "forked", "at fault", "waited", "made up", "taken away")
 
 MOVES = (
     forger.overwrite,
@@ -82,6 +90,21 @@ class History(histories.History):
         self.old: list[Mapping[bytes, Entries]] = []  # what the forger has seen
         self.seen: set[bytes] = set()  # content hashes in that
         self.made_up: set[int] = set()
+        self.branches = [self.forger]
+        self.waits = 0  # commands that were stopped, since the proof is not in the store yet
+        self.told: set[str] = set()  # devices that have said who is at fault
+
+    def do(self, dev: Dev, command: str) -> Summary:
+        try:
+            return super().do(dev, command)
+        except TwoHistories as error:
+            self.told.add(dev.name)
+            return error.done or Summary()
+        except (Rollback, Fork) as error:
+            self.trace.append(f"{dev.name} is stopped: {error}")
+            self.waits += 1
+            self.left += 1
+            return Summary()
 
     def step(self) -> None:
         if self.random.random() < 0.2:
@@ -91,7 +114,13 @@ class History(histories.History):
 
     def forge(self) -> None:
         """Publish a tree that is spoilt."""
-        self.reader.pull()
+        with suppress(TwoHistories, Rollback, Fork):
+            self.reader.pull()
+        if len(self.branches) == 1 and self.random.random() < 0.15:
+            self.branches.append(self.forger.twin())
+        self.forger = self.random.choice(self.branches)
+        for other in self.branches:
+            self.forger.list_indexes_of(other)
         state = self.reader.vault.state
         tree = {key: decoded(key, encoded) for key, encoded in state.items(0, after=b"", last=None)}
         self.old.append(dict(tree))
@@ -119,7 +148,11 @@ class History(histories.History):
         """Let everybody say what it has joined, with a write of its own: what it said in between, only some have seen."""
         for dev in self.devices:
             (dev.root / f"last of {dev.name}").write_bytes(content_of(self.saved.new()))
-        return super().end()
+        self.settle()
+        waits = self.waits
+        found = super().end()
+        found["stopped"] = self.waits - waits
+        return +found
 
     def _is_whole(self, dev: Dev) -> bool:
         written = set(map(content_of, self.saved.all | self.made_up))
@@ -136,6 +169,8 @@ class History(histories.History):
         taken = {number for number in gone if hash_of(content_of(number)) in self.seen}
         found["lost"], found["taken away"] = len(gone - taken), len(taken)
         found["forged"], found["made up"] = self.forger.sequence, len(self.made_up & there.keys())
+        found["forked"], found["at fault"] = len(self.branches) - 1, len(self.told)
+        found["waited"] = self.waits
 
 
 __all__ = ["COUNTED", "NEVER", "History"]

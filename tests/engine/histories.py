@@ -130,7 +130,7 @@ class History:
             return
         self.trace.append(f"{dev.name} {command}")
         on_disk = numbers_on(dev)
-        summary = getattr(dev, command)()
+        summary = self.do(dev, command)
         if command != "pull":  # which leaves alone what was changed here
             self._said(summary, dev)
             self.published |= on_disk
@@ -161,7 +161,10 @@ class History:
                 entry.path for entry in listing.entries(dev.vault.state)
             } != tree.keys()
             found["not whole"] += not self._is_whole(dev)
-            found["not quiet"] += dev.count(dev.sync).requests["PUT"] != 0 or dev.vault.state.count_due() != 0
+            found["not quiet"] += (
+                dev.count(partial(self.do, dev, "sync")).requests["PUT"] != 0
+                or dev.vault.state.count_due() != 0
+            )
         found["unrecorded"] = len(self.unrecorded(self.devices[0]))
         self._count(found, Counter(number_of(thing[1]) for thing in first.values() if thing[0] == "file"))
         return +found
@@ -192,7 +195,12 @@ class History:
 
     def _finish(self, dev: Dev) -> None:
         self.trace.append(f"{dev.name} sync")
-        self._said(dev.sync(), dev)
+        self._said(self.do(dev, "sync"), dev)
+
+    def do(self, dev: Dev, command: str) -> Summary:
+        """Let a device run a command; return what it did."""
+        summary: Summary = getattr(dev, command)()
+        return summary
 
     def _said(self, summary: Summary, dev: Dev) -> None:
         """Nothing fails. What is in the way for one round is counted, and is not for ever: `settle` sees to that."""

@@ -19,3 +19,4 @@ def test_what_honest_devices_write_stays_and_all_end_up_the_same(tmp_path):
         came.update(set(found))
     assert came["forged"] > HISTORIES / 2, came
     assert came["made up"], came
+    assert came["at fault"], came
