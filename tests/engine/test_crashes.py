@@ -268,6 +268,17 @@ class Refusing:
         return self._store.put(key, body)
 
 
+def test_packs_that_the_store_did_not_take_are_stored_by_the_next_push(world, pair):
+    a, b = pair
+    write(a.root / "large", random_bytes(BIG))
+    with a.using(store=Refusing(world.store, names.Kind.PACK)), pytest.raises(StoreUnavailable):
+        a.push()
+    assert not world.keys_of(names.Kind.PACK)
+    a.push()
+    b.pull()
+    assert b.differs(a.tree()) == {}
+
+
 def test_packs_that_a_failed_push_stored_and_the_store_lost_are_stored_again(world, pair):
     a, b = pair
     write(a.root / "large", random_bytes(BIG))

@@ -195,7 +195,7 @@ MUTATIONS = {
         "engine/upload.py",
         "        sent.result()\n        self._catalogue.set_state([pack], STORED)",
         "        self._catalogue.set_state([pack], STORED)\n        sent.result()",
-        "tests/engine/test_crashes.py::test_the_first_push_of_all_is_finished_by_the_next",
+        "tests/engine/test_crashes.py::test_packs_that_the_store_did_not_take_are_stored_by_the_next_push",
     ),
     "fetch: a catalogue that knows less than the tree stays so": Mutation(
         "engine/fetch.py", "if chosen or vault.state.count_due():", "if chosen:", "tests/engine/test_crashes.py::test_a_catalogue_that_knows_less_than_what_was_joined_is_filled_again"
