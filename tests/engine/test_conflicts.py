@@ -67,6 +67,22 @@ def test_one_is_kept_under_the_name_on_all_devices(torn, of_copy, keep, left):
     assert conflicts(b.vault.state) == []
 
 
+def test_what_leaves_its_name_to_another_content_is_moved_and_not_fetched_again(pair):
+    """A program that has it open goes on writing into the copy, and not into the trash."""
+    a, b = pair
+    write(a, "x", b"1")
+    round_of(a, b)
+    write(a, "x", b"of a")
+    write(b, "x", b"of b")
+    os.utime(a.root / "x", (1, 1))
+    b.push()
+    with (a.root / "x").open("ab") as program:
+        pulled = a.sync()
+        assert (pulled.moved, pulled.downloaded_files) == (1, 1)
+        program.write(b", and more")
+    assert (a.root / os.fsdecode(the_copy(a))).read_bytes() == b"of a, and more"
+
+
 def test_the_copy_that_goes_is_counted_as_deleted(torn):
     a, _ = torn
     settle(a, b"docs/x.txt", Keep.THIS)

@@ -291,6 +291,26 @@ def test_what_another_device_says_to_be_in_a_pack_keeps_it_if_it_is_needed(world
     assert not rows.is_replaced(old)
 
 
+def test_a_pack_in_which_somebody_once_said_to_be_what_is_needed_is_not_copied_from(world, partly):
+    """That cannot be copied, as no index of our own says where it is: so the pack stays, and a copy would be for nothing."""
+    a, _, _ = partly
+    (old,) = pack_with(a, world, "kept")
+    group = next(iter(a.vault.catalogue.groups([old])))
+    foreign = random.Random(2).randbytes(32)
+    said = group._replace(rows=(Row(foreign[:16], 1 << 22, 100),))
+    a.vault.catalogue.forget_all()  # who has lost that knows of its own packs what indexes say
+    a.vault.catalogue.load(random.Random(3).randbytes(32), [group], now=0)
+    a.vault.catalogue.load(random.Random(4).randbytes(32), [said], now=0)  # no head names that any more
+    rows = a.vault.catalogue.reach()
+    rows.add_live(group, ours=True)
+    rows.add_stored([(old, 1 << 23)])
+    rows.add(group.rows[0].prefix)
+    assert [one.id for one in rows.partly()] == [old]
+    rows.add(foreign)
+    assert list(rows.partly()) == []
+    assert not rows.is_replaced(old)
+
+
 def test_what_is_about_to_go_is_not_folded_into_other_packs(world, partly, monkeypatch):
     a, b, _ = partly
     (old,) = pack_with(a, world, "kept")

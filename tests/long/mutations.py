@@ -225,7 +225,7 @@ MUTATIONS = {
         "engine/plan.py",
         "if row.hash in places and (row.hash not in having",
         "if row.hash is None and (row.hash not in having",
-        "tests/engine/test_cases.py tests/engine/test_histories.py",
+        "tests/engine/test_conflicts.py::test_what_leaves_its_name_to_another_content_is_moved_and_not_fetched_again",
     ),
     "arrange: an exchange forgets one row": Mutation(
         "engine/arrange.py",
@@ -309,7 +309,10 @@ MUTATIONS = {
         "tests/engine/test_prune_packs.py",
     ),
     "repack: what somebody once said to be in a pack does not keep it": Mutation(
-        "adapters/reach.py", "if not has_foreign:", "if True:", "tests/engine/test_prune_packs.py"
+        "adapters/reach.py",
+        "if not has_foreign:",
+        "if True:",
+        "tests/engine/test_prune_packs.py::test_a_pack_in_which_somebody_once_said_to_be_what_is_needed_is_not_copied_from",
     ),
     "repack: what was needed is left behind": Mutation(
         "engine/repack.py",
