@@ -46,17 +46,3 @@ def test_rules_that_come_and_go_lose_nothing_and_leave_all_devices_with_the_same
             history = IgnoringHistory(tmp_path / str(seed), seed, KINDS[kind])
             found = history.live()
         assert not found.keys() & NEVER, "\n".join([f"seed {seed}: {found}", *history.trace])
-
-
-FOUND = {
-    40277: "two contents of a node were to wait under one name",
-}
-"""Histories that once ended otherwise, for as long as the seed tells the same."""
-
-
-@pytest.mark.parametrize("seed", FOUND)
-def test_what_once_ended_otherwise_does_so_no_more(tmp_path, seed):
-    with seeded(seed):
-        history = IgnoringHistory(tmp_path, seed, Kinds(length=2, killed=0.4))
-        found = history.live()
-    assert not found.keys() & NEVER, "\n".join([f"{FOUND[seed]}: {found}", *history.trace])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -12,7 +13,7 @@ import pytest
 from e2esync.engine.history import events
 from e2esync.engine.scan import is_parked
 from tests.engine.mortal import Meanwhile, run
-from tests.engine.test_sync import round_of
+from tests.engine.test_sync import once, round_of, write
 from tests.engine.world import Dev, World
 
 
@@ -93,3 +94,28 @@ def test_what_waits_is_worked_in_when_it_cannot_have_its_place(worlds, meanwhile
         assert {thing[1] for thing in a.tree().values() if thing[0] == "file"} == {b"third", b"mine"}
         assert in_history(a) == set(CONTENTS)
     assert at > 5
+
+
+def test_two_contents_of_a_file_that_both_have_to_wait_do_so_under_different_names(pair):
+    """One is taken out of the way of nothing: what stands in the way is that which has the name here, and is no more the first."""
+    a, b = pair
+    write(a, "x", b"first")
+    round_of(a, b)
+    write(b, "x", b"of b")
+    write(a, "x", b"of a")
+    os.utime(a.root / "x", (1, 1))
+    a.push()
+    once(b)
+    assert sorted(thing[1] for thing in b.tree().values()) == [b"of a", b"of b"]
+    (a.root / "x").rename(a.root / "waits")
+    (a.root / "x").mkdir()
+    (a.root / "waits").rename(a.root / "x/y")
+    a.push()
+    write(a, "x/y", b"of a, again")
+    a.push()
+    once(b)
+    assert not parked(b)
+    round_of(a, b)
+    contents = {path: thing[1] for path, thing in b.tree().items() if thing[0] == "file"}
+    assert contents.pop(b"x/y") == b"of a, again"
+    assert list(contents.values()) == [b"of b"]

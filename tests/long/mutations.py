@@ -227,6 +227,12 @@ MUTATIONS = {
         "if row.hash is None and (row.hash not in having",
         "tests/engine/test_conflicts.py::test_what_leaves_its_name_to_another_content_is_moved_and_not_fetched_again",
     ),
+    "arrange: what waits is named by its node alone": Mutation(
+        "engine/stock.py",
+        'row.node + row.inode.to_bytes(8, "big")',
+        "row.node",
+        "tests/engine/test_parked.py::test_two_contents_of_a_file_that_both_have_to_wait_do_so_under_different_names",
+    ),
     "arrange: an exchange forgets one row": Mutation(
         "engine/arrange.py",
         "[seen_at(there, (row.parent, row.name), other), seen_at(row, due.target, mine)]",
