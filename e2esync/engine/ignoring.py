@@ -4,6 +4,10 @@ A thing that becomes ignored loses its row, and its node stays in the tree as it
 this disk and in the vault, and neither follows the other any more. What is not brought to this disk for
 that reason is noted in the state (`ignored`), so that it is not due, gives no life to directories that
 were removed, and comes again when the rules change.
+
+While something waits in the root for its place (`engine.arrange`), what has to move gets there first, in
+directories that stay ours for so long, and the next scan asks again: nobody would ever find what waits and
+has no row.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from e2esync.engine.diskrules import DiskRules, own_names, read_rules, understoo
 from e2esync.engine.download import Downloader
 from e2esync.engine.places import Place, Places, join
 from e2esync.engine.plan import Due, of_row, settle_all, things
-from e2esync.engine.scan import ANEW, RULES_NOTED, Scan, below
+from e2esync.engine.scan import ANEW, RULES_NOTED, Scan, below, is_parked, parked_name
 from e2esync.engine.shown import entries_of, removed_above
 from e2esync.engine.vault import Summary, SyncedFolder, failure
 from e2esync.errors import BadObject, MissingObject
@@ -36,11 +40,12 @@ Coming: TypeAlias = tuple[bytes, Content | None]
 
 def untrack(vault: SyncedFolder, found: Scan) -> list[bytes]:
     """Drop the rows of what a scan found ignored, with all below; return the nodes, for `note_rules`."""
-    rows = [
-        row
-        for top in found.untracked.values()
-        for row in below(vault.state, top, but=lambda row: (row.parent, row.name) in found.claimed)
-    ]
+    state, has_waiting = vault.state, _has_waiting(vault.state)
+
+    def stays(row: DiskRow) -> bool:
+        return (row.parent, row.name) in found.claimed or (has_waiting and _stays_for_now(of_row(state, row)))
+
+    rows = [row for top in found.untracked.values() for row in below(state, top, but=stays)]
     vault.state.drop_rows(rows)
     return [row.node for row in rows]
 
@@ -51,11 +56,26 @@ def note_rules(vault: SyncedFolder, found: Scan, untracked: list[bytes], summary
     has_changed = state.get(RULES_NOTED) != found.rules
     nodes = [*untracked, *state.ignored_nodes()] if has_changed else untracked
     _consider(vault, nodes, _TreeRules(vault, {}), summary)
-    moved = found.rules is not None and any(
+    moves = _has_waiting(state) or any(
         row is not None and row.number is not None
         for row in (state.row_at(*place) for place in found.claimed)
     )
-    state.set(RULES_NOTED, ANEW if moved else found.rules)
+    state.set(RULES_NOTED, ANEW if moves and found.rules is not None else found.rules)
+
+
+def _has_waiting(state: FolderState) -> bool:
+    """Return whether something waits in the root for its place."""
+    return state.has_row_beginning(ROOT, parked_name(b""))
+
+
+def _stays_for_now(due: Due) -> bool:
+    """Return whether a thing waits in the root, has yet to move, or is a directory into which another may move."""
+    has_to_move = due.is_moved or (due.row is not None and _waits(due.row))
+    return has_to_move or (due.is_directory and not due.is_gone)
+
+
+def _waits(row: DiskRow) -> bool:
+    return row.parent == ROOT and is_parked(row.name)
 
 
 def note_moved(vault: SyncedFolder) -> None:
@@ -74,7 +94,7 @@ def leave_ignored(vault: SyncedFolder, summary: Summary) -> None:
         nodes = state.due_named(BUILT_IN)
     if rules_due or any(_has_moved(state, node) for node in nodes):
         nodes += state.ignored_nodes()
-    if rules_due:
+    if rules_due or _has_waiting(state):
         state.set(RULES_NOTED, ANEW)  # those that come may be gone before any scan has seen them
     if nodes:
         _consider(vault, nodes, _TreeRules(vault, _coming(vault, rules_due)), summary)
@@ -155,6 +175,7 @@ class _Considering:
         self._todo: list[bytes] = []
         self._parents: set[bytes] = set()  # numbers of directories in which something came or went
         self._unknown: set[bytes] = set()  # paths of rules that nobody understands
+        self._has_waiting = _has_waiting(vault.state)
 
     def run(self, nodes: list[bytes]) -> None:
         self._todo, passed = list(reversed(nodes)), set[bytes]()
@@ -174,6 +195,8 @@ class _Considering:
         self._state.add_due([node])  # until it is seen at the end that nothing has to happen
         for due in things(self._state, node):
             if due.kind is Kind.VAULT or (due.shown is None and due.row is None):
+                continue
+            if self._has_waiting and not was and _stays_for_now(due):
                 continue
             is_ignored = self._is_ignored(due, due.target)
             if due.row is not None and (is_ignored or self._is_ignored(due, due.place)):

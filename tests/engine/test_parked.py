@@ -12,7 +12,7 @@ import pytest
 
 from e2esync.engine.history import events
 from e2esync.engine.scan import is_parked
-from tests.engine.mortal import Meanwhile, run
+from tests.engine.mortal import Death, Meanwhile, run
 from tests.engine.test_sync import once, round_of, write
 from tests.engine.world import Dev, World
 
@@ -119,3 +119,25 @@ def test_two_contents_of_a_file_that_both_have_to_wait_do_so_under_different_nam
     contents = {path: thing[1] for path, thing in b.tree().items() if thing[0] == "file"}
     assert contents.pop(b"x/y") == b"of a, again"
     assert list(contents.values()) == [b"of b"]
+
+
+@pytest.mark.parametrize("rules", ["outer\n", "*\n", "/outer/outer\n", ".*\n"])
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_waits_and_is_ignored_from_then_on_gets_its_place_all_the_same(worlds, rules, is_ours):
+    """A pull is killed at each step, and rules come before the next."""
+    have_waited = 0
+    for at in count(1):
+        a, b = worlds()
+        is_over = run(b, "pull", Death(at))
+        have_waited += bool(parked(b))
+        author = b if is_ours else a
+        (author.root / ".e2esyncignore").write_text(rules)
+        author.push()
+        for _ in range(2):
+            once(b)
+        assert not parked(b), at
+        assert [path.read_bytes() for path in b.root.rglob("file")] == [b"first"], at
+        assert b.vault.state.count_due() == 0, at
+        if is_over:
+            break
+    assert have_waited

@@ -233,6 +233,18 @@ MUTATIONS = {
         "row.node",
         "tests/engine/test_parked.py::test_two_contents_of_a_file_that_both_have_to_wait_do_so_under_different_names",
     ),
+    "ignoring: what waits for its place and is ignored loses its row": Mutation(
+        "engine/ignoring.py",
+        "if self._has_waiting and not was and _stays_for_now(due):",
+        "if False:",
+        "tests/engine/test_parked.py",
+    ),
+    "ignoring: a scan lets go of what waits for its place": Mutation(
+        "engine/ignoring.py",
+        "(has_waiting and _stays_for_now(of_row(state, row)))",
+        "False",
+        "tests/engine/test_parked.py",
+    ),
     "arrange: an exchange forgets one row": Mutation(
         "engine/arrange.py",
         "[seen_at(there, (row.parent, row.name), other), seen_at(row, due.target, mine)]",

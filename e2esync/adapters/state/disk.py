@@ -118,6 +118,12 @@ class DiskTables(Tables):
         """Return whether anything was ever seen on this disk."""
         return self._db.execute("SELECT 1 FROM row LIMIT 1").fetchone() is not None
 
+    def has_row_beginning(self, parent: bytes, beginning: bytes) -> bool:
+        """Return whether anything in a directory has a name that begins so."""
+        query = "SELECT 1 FROM row WHERE parent = ? AND name >= ? AND name < ? LIMIT 1"
+        end = beginning[:-1] + bytes([beginning[-1] + 1])
+        return self._db.execute(query, (parent, beginning, end)).fetchone() is not None
+
     def is_blank(self) -> bool:
         """Return whether no node was ever known and nothing ever seen on this disk."""
         tables = ("row", "node", "dead")
