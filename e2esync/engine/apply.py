@@ -20,7 +20,7 @@ from e2esync.engine.closed import open_closed_directories
 from e2esync.engine.download import Downloader, Fetched
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import leave_ignored
-from e2esync.engine.late import bring_back_late
+from e2esync.engine.late import empty_trash
 from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
@@ -32,9 +32,6 @@ from e2esync.tree.values import FileContent
 
 SLACK = 64 << 20  # bytes that stay free on the disk
 LEFT_AFTER = 86_400 * 10**9  # ns until a temporary file is one that a killed run has left
-KEPT_FOR = (
-    30 * LEFT_AFTER
-)  # ns for which what was replaced or removed stays in the trash; all of it is in the history
 BATCH = 1000
 
 
@@ -99,8 +96,7 @@ class _Applier:
         leave_ignored(self._vault, self._summary)
         with suppress(CannotWrite, Unreadable):  # it would only have been tidy
             self._folder.clean_temporary(self._vault.clock.now_ns() - LEFT_AFTER)
-            bring_back_late(self._vault, recent_only=False)
-            self._folder.clean_trash(self._vault.clock.now_ns() - KEPT_FOR)
+            empty_trash(self._vault)
         self._make_plan()
         self._find_what_stays()
         guard(

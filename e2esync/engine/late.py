@@ -2,6 +2,8 @@
 
 The file itself is in the trash, and the program may have it open still. Once it was written to it goes back:
 under its name, if that is free, else beside it. There the next scan finds it as any other.
+
+Nothing tells that somebody wrote, so that each kept file has to be looked at. Of many that is not done each time.
 """
 
 from __future__ import annotations
@@ -13,16 +15,48 @@ from e2esync.adapters.files import CannotWrite, ChangedLocally, Kept, Unreadable
 from e2esync.engine.vault import SyncedFolder
 from e2esync.merge.naming import written_late
 
-RECENT = 86_400 * 10**9  # ns in which it is looked for with every scan; later, when the trash is emptied
+RECENT = 86_400 * 10**9  # ns in which it is looked for with the scans; later, when the trash is emptied
+KEPT_FOR = 30 * RECENT  # ns for which a file stays in the trash; all of it is in the history
+PER_SECOND = 1000  # kept files for which a look rests a second: it takes a hundredth of that
+
+_LOOKED, _EMPTIED = "looked for late writes", "emptied the trash"
 
 
-def bring_back_late(vault: SyncedFolder, *, recent_only: bool) -> None:
-    """Bring back what was written to since it came to the trash; what finds no place stays there for the next time."""
-    since = vault.clock.now_ns() - RECENT if recent_only else 0
+def bring_back_late(vault: SyncedFolder) -> None:
+    """Bring back what was written to since it came to the trash, not long ago; what finds no place waits there."""
     with suppress(Unreadable):  # nothing is lost: it stays in the trash, where each later round looks again
-        for kept in list(vault.folder.kept(since)):
-            if kept.is_late:
-                _bring_back(vault, kept)
+        if _is_time(vault, _LOOKED):
+            _bring_back_since(vault, vault.clock.now_ns() - RECENT)
+
+
+def empty_trash(vault: SyncedFolder) -> None:
+    """Remove what was kept for long, and was not written to.
+
+    Raises:
+        CannotWrite, Unreadable: It cannot be emptied.
+    """
+    if _is_time(vault, _EMPTIED):
+        _bring_back_since(vault, 0)
+        vault.folder.clean_trash(vault.clock.now_ns() - KEPT_FOR)
+
+
+def _is_time(vault: SyncedFolder, last: str) -> bool:
+    """Return whether to look at all that is kept, and note when the last time was, and for how long that is enough."""
+    noted, now = vault.state.get(last), vault.clock.now_ns()
+    if noted is not None:
+        looked, rest = map(int, noted.split())
+        if 0 <= now - looked < rest:
+            return False
+    rest = vault.folder.count_kept() // PER_SECOND * 10**9
+    if rest or noted is not None:
+        vault.state.set(last, b"%d %d" % (now, rest) if rest else None)
+    return True
+
+
+def _bring_back_since(vault: SyncedFolder, since: int) -> None:
+    for kept in list(vault.folder.kept(since)):
+        if kept.is_late:
+            _bring_back(vault, kept)
 
 
 def _bring_back(vault: SyncedFolder, kept: Kept) -> None:

@@ -80,7 +80,7 @@ def publish(
 def _write_and_publish(
     vault: SyncedFolder, summary: Summary, marks: Marks, *, within: Within, beat: bool
 ) -> None:
-    bring_back_late(vault, recent_only=True)
+    bring_back_late(vault)
     vars(summary).update(vars(Summary()))  # of an attempt that was undone
     found = scan(vault.folder, vault.state, clock=vault.clock, within=within)
     untracked = untrack(vault, found)

@@ -245,6 +245,15 @@ MUTATIONS = {
         "False",
         "tests/engine/test_parked.py",
     ),
+    "late: many files in the trash are looked at each time": Mutation(
+        "engine/late.py", "if 0 <= now - looked < rest:", "if False:", "tests/engine/test_late.py"
+    ),
+    "late: many files in the trash are looked at but once": Mutation(
+        "engine/late.py", "if 0 <= now - looked < rest:", "if rest:", "tests/engine/test_late.py"
+    ),
+    "late: a clock that is set back stops the looks": Mutation(
+        "engine/late.py", "if 0 <= now - looked < rest:", "if now - looked < rest:", "tests/engine/test_late.py"
+    ),
     "arrange: an exchange forgets one row": Mutation(
         "engine/arrange.py",
         "[seen_at(there, (row.parent, row.name), other), seen_at(row, due.target, mine)]",

@@ -241,6 +241,10 @@ class LocalFolder(FolderReader):
         """Yield what is in the trash, or came there since a moment (ns since 1970), oldest first."""
         return self._workspace.trash.kept(since_ns)
 
+    def count_kept(self) -> int:
+        """Return how many files are in the trash."""
+        return self._workspace.trash.count()
+
     def bring_back(self, name: bytes, path: bytes) -> None:
         """Move a file of the trash, by `Kept.name`, to a path that nothing has yet.
 

@@ -61,6 +61,15 @@ class Trash:
         mark = b"-" if cut else b"~"
         return b"%016x%s%s%s" % (time.time_ns(), os.urandom(4).hex().encode(), mark, tail[-_TAIL_MAX:])
 
+    def count(self) -> int:
+        """Return how many files are in the trash.
+
+        Raises:
+            Unreadable: The trash cannot be listed.
+        """
+        with reading(_SPACE):
+            return len(names_in(self.fd))
+
     def kept(self, since_ns: int = 0) -> Iterator[Kept]:
         """Yield what is in the trash, or came there since a moment, oldest first.
 
