@@ -8,7 +8,7 @@ from e2esync.engine.places import MAX_DEPTH, Places
 from e2esync.errors import BadObject
 from e2esync.format.cbor import decode
 from e2esync.merge.vector import Vector, covers
-from e2esync.tree.codec import decode_entries
+from e2esync.tree.codec import are_too_many, decode_entries
 from e2esync.tree.keys import birthplace
 from e2esync.tree.values import Entry
 
@@ -21,6 +21,8 @@ def check_value(key: bytes, value: bytes, covered: Vector) -> tuple[Entry, ...]:
     """
     kind = birthplace(key).kind
     entries = decode_entries(decode(value), kind)
+    if are_too_many(entries):
+        raise BadObject("a node of the tree has more values than it may have")
     for entry in entries:
         _check_seen((*entry.past, (entry.device, entry.sequence)), covered)
     return entries
@@ -32,7 +34,7 @@ def check_kept(value: bytes, covered: Vector) -> None:
     Raises:
         BadObject: They do not lie inside what the head has seen.
     """
-    for devices, _, sequence, past, *_ in decode(value):
+    for devices, _, sequence, past, *_ in decode(value, is_counted=False):
         _check_seen([(devices[0], sequence), *((devices[n], other) for n, other in past)], covered)
 
 

@@ -28,6 +28,7 @@ from e2esync.engine.doubt import note_look
 from e2esync.engine.fetch import load_indexes, read_heads
 from e2esync.engine.joined import load_seen
 from e2esync.engine.marks import Marks
+from e2esync.engine.narrow import narrow
 from e2esync.engine.own import Listed
 from e2esync.engine.ownindex import own_index
 from e2esync.engine.places import Places
@@ -134,6 +135,7 @@ def _publish_anew(
         with Uploader(vault) as uploader:
             writer = Writer(vault.device.id, own.sequence + 1)
             _seal_anew(vault, Reader(vault, ContentStore(vault.cipher, uploader)), writer, summary)
+            narrow(vault, writer, ())
             root = _whole_tree(vault, uploader)
             if any(uploader.known(content) is None for content in contents):
                 summary.failed.append(failure(b".", LOST_BEFORE))

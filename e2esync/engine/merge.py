@@ -14,6 +14,7 @@ from e2esync.engine.blobs import BlobReader
 from e2esync.engine.broken import BrokenTree
 from e2esync.engine.check import check_hangs, check_kept, check_value
 from e2esync.engine.joined import load_context, save_context
+from e2esync.engine.narrow import is_too_large, note_too_large
 from e2esync.engine.places import Places
 from e2esync.engine.shown import decoded, encoded
 from e2esync.engine.takeover import incoming, take_over
@@ -151,6 +152,7 @@ def _put_aside(vault: SyncedFolder, page: Page) -> bytes:
 
 def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> None:
     """Join what was put aside with the tree at hand; what stays as it is here is not put aside any more."""
+    too_large: list[bytes] = []
     for batch in _batches(vault):
         joined = []
         for key, theirs in batch:
@@ -158,8 +160,12 @@ def _join_staged(vault: SyncedFolder, seen: Vector, covered: Vector) -> None:
             mine = decoded(key, ours)
             entries = join_entries(mine, seen, decoded(key, theirs), covered)
             if entries != mine:
-                joined.append(incoming(vault, key, entries, encoded(entries)))
+                value = encoded(entries)
+                joined.append(incoming(vault, key, entries, value))
+                if is_too_large(entries, value):
+                    too_large.append(key)
         vault.state.replace_incoming([key for key, _ in batch], joined)
+    note_too_large(vault, too_large)
 
 
 def _batches(vault: SyncedFolder) -> Iterator[list[tuple[bytes, bytes | None]]]:

@@ -18,6 +18,7 @@ from e2esync.engine.local import LocalWriter
 from e2esync.engine.marker import check_marker
 from e2esync.engine.marks import Marks, is_news
 from e2esync.engine.mend import mend
+from e2esync.engine.narrow import narrow
 from e2esync.engine.own import Listed, check_pending, see_own_head
 from e2esync.engine.owner import has_looked, knows_nothing, see_owner
 from e2esync.engine.preview import push_actions
@@ -93,8 +94,9 @@ def _write_and_publish(
         is_emptied = rows > 1 and not vault.state.has_rows()
         guard(vault, "push", files=files, gone=local.deleted, changed=local.edited, is_emptied=is_emptied)
         has_news = ownhead.load(vault.state).sequence > 0 and (is_news(vault, marks) or has_untold(vault))
-        if local.changed or has_news or beat:
+        changed = {*local.changed, *narrow(vault, writer, local.changed)}
+        if changed or has_news or beat:
             # What counts as published is on this disk: else a power cut puts an older content back, as an edit.
             vault.folder.barrier()
-            root = publish_tree(vault, uploader, local.changed)
+            root = publish_tree(vault, uploader, changed)
             publish_snapshot(vault, uploader, root, marks=marks.hashes)

@@ -17,11 +17,13 @@ from e2esync.engine.away import was_away
 from e2esync.engine.fetch import read_index
 from e2esync.engine.marks import Marks, is_news, read_marks
 from e2esync.engine.moving import PackMover
+from e2esync.engine.narrow import narrow
 from e2esync.engine.own import list_heads
 from e2esync.engine.publish import publish_snapshot, publish_tree, put_pending_head
 from e2esync.engine.upload import Uploader
 from e2esync.engine.vault import SyncedFolder
 from e2esync.format.index import Group
+from e2esync.merge.write import Writer
 
 
 def can_publish(vault: SyncedFolder, marks: Marks) -> bool:
@@ -43,7 +45,8 @@ def repack(vault: SyncedFolder, rows: ReachRows, chosen: list[Partly]) -> bool:
         return False
     vault.catalogue.do_not_borrow(marks.packs)
     with vault.state.transaction(), Uploader(vault) as uploader:
-        root = publish_tree(vault, uploader, ())
+        writer = Writer(vault.device.id, ownhead.load(vault.state).sequence + 1)
+        root = publish_tree(vault, uploader, narrow(vault, writer, ()))
         publish_snapshot(vault, uploader, root, marks=marks.hashes)
     return put_pending_head(vault)
 

@@ -48,7 +48,9 @@ def folded_of(state: FolderState, key: bytes) -> Folded | None:
 
 def decoded(key: bytes, value: bytes | None) -> Entries:
     """Return the entries in the value of a node."""
-    return frozenset(decode_entries(decode(value), kind_of(key))) if value is not None else NO_ENTRIES
+    if value is None:
+        return NO_ENTRIES
+    return frozenset(decode_entries(decode(value, is_counted=False), kind_of(key)))
 
 
 def encoded(entries: Entries) -> bytes | None:

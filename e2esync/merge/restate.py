@@ -28,8 +28,12 @@ def restate(key: bytes, entries: Entries, meant: Meant, writer: Writer) -> Entri
         beside = _beside(key, entries, meant, writer)
         if beside is not None:
             return beside
-    past = union(map(past_of, entries))
-    return frozenset({_entry(writer, past, meant)})
+    return frozenset({restate_alone(entries, meant, writer)})
+
+
+def restate_alone(entries: Entries, meant: Meant, writer: Writer) -> Entry:
+    """Return one entry in place of all that a write saw."""
+    return _entry(writer, union(map(past_of, entries)), meant)
 
 
 def _beside(key: bytes, entries: Entries, meant: Meant, writer: Writer) -> Entries | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +30,8 @@ MAX_CHUNK = 1 << 21  # bytes
 MAX_TARGET = 4095  # bytes
 MAX_MODE = 0o777
 MAX_KEYS = 64
-MAX_ENTRIES = MAX_VALUES = 1024
+MAX_ENTRIES = MAX_VALUES = 1024  # of a node in the tree of a head; what is joined may have more
+LEAST_TOO_MANY = 4 * MAX_VALUES  # bytes; a value that is shorter has no more
 MAX_NAME_LENGTH = 255  # characters of a device's name
 MIN_TIME, MAX_TIME = -(1 << 63), 1 << 63  # ns
 
@@ -102,12 +103,12 @@ def _encode_content(content: Content, epochs: list[bytes]) -> Raw:
 
 
 def decode_entries(raw: object, kind: Kind) -> tuple[Entry, ...]:
-    """Return the entries of a node of this kind.
+    """Return the entries of a node of this kind, however many: `are_too_many` says what a head may have.
 
     Raises:
         BadObject: They are not as the format has them.
     """
-    if type(raw) is not list or not 0 < len(raw) <= MAX_ENTRIES:
+    if type(raw) is not list or not raw:
         raise Malformed
     try:
         entries = tuple([_decode_entry(entry, kind) for entry in raw])
@@ -118,6 +119,13 @@ def decode_entries(raw: object, kind: Kind) -> tuple[Entry, ...]:
     return entries
 
 
+def are_too_many(entries: Collection[Entry]) -> bool:
+    """Return whether a node has more entries, or one of them more values of a field, than it may have in the tree of a head."""
+    return len(entries) > MAX_ENTRIES or any(
+        max(len(entry.places), len(entry.contents), len(entry.attributes)) > MAX_VALUES for entry in entries
+    )
+
+
 def _decode_entry(raw: Raw, kind: Kind) -> Entry:
     devices, epochs, sequence, past, places, contents, attributes = _array(raw, 7)
     for part in (past, places, contents, attributes):
@@ -125,7 +133,7 @@ def _decode_entry(raw: Raw, kind: Kind) -> Entry:
     _check_table(devices, DEVICE_SIZE, fixed=1)
     _check_table(epochs, HASH_SIZE)
     _integer(sequence, 1, MAX_SEQUENCE)
-    if not 0 < len(contents) <= MAX_VALUES or len(places) > MAX_VALUES or len(attributes) > MAX_VALUES:
+    if not contents:
         raise Malformed
     if attributes and kind not in {Kind.FILE, Kind.DIRECTORY}:
         raise Malformed

@@ -295,6 +295,7 @@ DEFENCES.update(
         "page order": (Patch("e2esync.tree.compare", "check_range", _any_order),),
         "dots": (Patch("e2esync.engine.check", "check_value", _any_dots),),
         "values": (Patch("e2esync.tree.codec", "decode_entries", _repaired),),
+        "bounds of values": (Patch("e2esync.tree.codec", "are_too_many", always(False)),),
         "order in entries": (Patch("e2esync.tree.codec", "_ascending", skipped),),
         "entries": (Patch("e2esync.tree.codec", "_check_entry", skipped),),
         "list sums": (Patch("e2esync.tree.lists", "_check_sums", skipped),),

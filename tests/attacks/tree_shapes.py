@@ -113,7 +113,7 @@ def _by(n: int, content: object) -> FileContent:
     return content._replace(dot=content.dot._replace(device=bytes(14) + n.to_bytes(2, "big")))
 
 
-@shape("values", "dots")
+@shape("bounds of values", "dots")
 def more_contents_than_there_may_be(f: Forger) -> None:
     content = f.text(b"x")
     entry = f.entry(content)._replace(contents=tuple(content._replace(dot=f.dot()) for _ in range(1025)))

@@ -33,6 +33,12 @@ class Mutation(NamedTuple):
 
 
 MUTATIONS = {
+    "bounds: what a join made too large is not noted": Mutation(
+        "engine/merge.py", "    note_too_large(vault, too_large)", "    pass", "tests/attacks/test_bounds.py"
+    ),
+    "bounds: one device crowds out the others": Mutation(
+        "engine/narrow.py", "        ranks[content.dot.device] += 1", "        pass", "tests/attacks/test_bounds.py"
+    ),
     "index: one that its device has broken stops all": Mutation(
         "engine/fetch.py", "    with as_signed():\n        yield from open_index(", "    if True:\n        yield from open_index(", "tests/attacks/test_hostile_indexes.py"
     ),
