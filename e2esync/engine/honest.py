@@ -13,6 +13,7 @@ from e2esync.engine.pushes import Pushes
 from e2esync.engine.shown import decoded
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import IntegrityError
+from e2esync.format.snapshot import Root
 from e2esync.tree.values import FileContent
 from e2esync.vault.heads import Head
 
@@ -36,6 +37,13 @@ class HonestForms:
         if found is None or (found.keys, found.chunks) == (content.keys, content.chunks):
             return None
         return found
+
+    def way_to(self, content: FileContent) -> tuple[bytes, Root | None]:
+        """Return hash and root of the snapshot in which `find` has found another form of a content."""
+        device, sequence = content.dot.device, content.dot.sequence
+        snapshot = self._pushes.snapshot(device, sequence)
+        assert snapshot is not None
+        return self._pushes.hash_of(device, sequence), snapshot.root
 
     def _signed(self, node: bytes, content: FileContent) -> FileContent | None:
         dot = content.dot

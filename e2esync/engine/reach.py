@@ -13,9 +13,10 @@ from typing import TypeVar
 from e2esync.adapters.reach import ReachRows, Thinned
 from e2esync.crypto.asymmetric import object_hash
 from e2esync.engine.blobs import BlobReader
+from e2esync.engine.honest import HonestForms
 from e2esync.engine.snapshots import Past, snapshots
-from e2esync.engine.vault import OpenVault
-from e2esync.errors import MissingObject
+from e2esync.engine.vault import SyncedFolder
+from e2esync.errors import BadObject, MissingObject
 from e2esync.format.cbor import decode, encode
 from e2esync.format.history import HistoryPage
 from e2esync.format.snapshot import Root, Snapshot
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 def note_needed(
-    vault: OpenVault, heads: Collection[Head], rules: Rules, rows: ReachRows, *, gone: Collection[bytes]
+    vault: SyncedFolder, heads: Collection[Head], rules: Rules, rows: ReachRows, *, gone: Collection[bytes]
 ) -> None:
     """Note every blob that the present heads, and what the rules keep of the past, lead to.
 
@@ -42,7 +43,7 @@ def note_needed(
         IntegrityError: Something that should be there is not, or is not what it should be.
     """
     with rows.transaction():
-        walk = _Walk(vault, rules, rows, gone)
+        walk = _Walk(vault, HonestForms(vault, list(heads)), rules, rows, gone)
         for head in heads:
             walk.head(head)
         for head in heads:
@@ -53,8 +54,11 @@ def note_needed(
 
 
 class _Walk:
-    def __init__(self, vault: OpenVault, rules: Rules, rows: ReachRows, gone: Collection[bytes]) -> None:
+    def __init__(
+        self, vault: SyncedFolder, honest: HonestForms, rules: Rules, rows: ReachRows, gone: Collection[bytes]
+    ) -> None:
         self._vault, self._rules, self._rows, self._gone = vault, rules, rows, gone
+        self._honest = honest
         self._reader = BlobReader(vault)
         self._now = vault.clock.now()
         self._pages = 0
@@ -119,7 +123,43 @@ class _Walk:
                 continue
             for content in _contents(key, item):
                 self._rows.add_version(key, _version(content), older=False)
-                self._chunks(content, is_present=is_present)
+                if is_present and isinstance(content, FileContent):
+                    self._present_chunks(key, content)
+                else:
+                    self._chunks(content)
+
+    def _present_chunks(self, key: bytes, content: FileContent) -> None:
+        """Note what a file leads to; where its form in the tree is seen to be dead, also what readers go back to (format §7)."""
+        try:
+            self._chunks(content, is_present=True)
+            if self._seems_readable(content):
+                return
+        except (BadObject, MissingObject):
+            if not self._signed_form(key, content):
+                raise
+        else:
+            self._signed_form(key, content)
+
+    def _seems_readable(self, content: FileContent) -> bool:
+        """Return whether its data keys open and indexes name its chunks; nothing is read for that but its list."""
+        try:
+            for wrapped in content.keys:
+                self._vault.cipher.file_key(wrapped)
+            return all(self._vault.catalogue.find(each.id) for each in self._reader.iterate(content))
+        except (BadObject, MissingObject):
+            return False
+
+    def _signed_form(self, key: bytes, content: FileContent) -> bool:
+        """Note the form that the content's device has signed, and the way there; return whether there is another."""
+        other = self._honest.find(key, content)
+        if other is None:
+            return False
+        self._chunks(other, is_present=True)
+        digest, root = self._honest.way_to(content)
+        self._rows.add(self._vault.cipher.snapshot_id(digest))
+        if root is not None:
+            self._pages_only(*root)
+        return True
 
     # trees of which a few versions are kept
 

@@ -30,7 +30,9 @@ from e2esync.engine.join import find_vaults, look_at
 from e2esync.engine.members import open_membership
 from e2esync.engine.own import list_heads
 from e2esync.engine.ownmark import own_mark
-from e2esync.engine.prune import LEAST_BYTES, prune
+from e2esync.engine.prune import LEAST_BYTES, _Run, prune
+from e2esync.engine.push import begin
+from e2esync.engine.pushes import Pushes
 from e2esync.engine.restore_offline import decrypt_offline
 from e2esync.engine.verify import verify
 from e2esync.errors import Fork, IntegrityError, MissingObject, Rollback, StateBehind
@@ -344,6 +346,25 @@ def test_verify_finds_a_file_good_that_can_be_read_in_its_devices_own_form(arena
         verify(laptop.vault, laptop.keys.identity, deep=True)
     except IntegrityError as error:
         raise AttackSucceeded(f"the honest form is not looked for: {error!r}") from error
+
+
+@pytest.mark.row("H5")
+@pytest.mark.row("H9")
+@pytest.mark.parametrize("make", [dead_key, dead_reference, list_of_nothing])
+def test_what_readers_go_back_to_is_not_pruned(arena: Arena, make):
+    laptop, _, honest = winning(arena, make)
+    run = _Run(laptop.vault, begin(laptop.vault), Rules(keep_days=0), grace=DAY, dry_run=True)
+    assert not isinstance(honest.chunks, ListRoot)
+    for reference in honest.chunks:
+        if not run._rows.is_needed(reference.id):
+            raise AttackSucceeded("what a present tree needs may go")
+    pushes = Pushes(laptop.vault)
+    signed = pushes.hash_of(honest.dot.device, honest.dot.sequence)
+    snapshot = pushes.snapshot(honest.dot.device, honest.dot.sequence)
+    assert snapshot is not None
+    assert snapshot.root is not None
+    assert run._rows.is_needed(laptop.vault.cipher.snapshot_id(signed))
+    assert run._rows.is_needed(snapshot.root[0])
 
 
 @pytest.mark.row("H5")
