@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2esync.adapters.stores.memory import MemoryStore
-from e2esync.engine.faults import TwoHistories
+from e2esync.engine.broken import TwoHistories
 from e2esync.engine.shown import decoded
 from e2esync.engine.vault import Summary
 from e2esync.errors import Fork, Rollback
