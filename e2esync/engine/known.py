@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from e2esync.adapters.files import Fingerprint
 from e2esync.adapters.state import DiskRow, Found, Incoming
+from e2esync.engine.had import can_be_had
 from e2esync.engine.plan import settle_all
 from e2esync.engine.reading import ChangedWhileRead, Likely, Read, Reader
 from e2esync.engine.scan import LETTERS
@@ -222,11 +223,17 @@ class KnownHere:
         """Return a file or symlink that has no row, read, as what is written next."""
         stand, kind = self.stand(found), Kind(found.kind)
         sight = self.sight(stand)
-        read = self._reader.read(found.path, kind, found.size, _likely([sight.content] if sight else []))
+        known = [sight.content] if sight is not None and can_be_had(self._vault, sight.content) else []
+        read = self._reader.read(found.path, kind, found.size, _likely(known))
         self.seen += found.size
         self._of_row, self._of_stand = {}, {stand: Source(None, found, read)}
         mode = (read.fingerprint or found).mode if kind is Kind.FILE else None
         return Thing(stand, kind, read.value, mode)
+
+    def was_stored(self, thing: Thing) -> bool:
+        """Return whether the content of a thing was stored by this scan."""
+        read = self._of_stand[thing.stand].read
+        return read is not None and read.stored is not None
 
     def read_node(self, key: bytes) -> None:
         """Read what became of the rows of a node, as what is written next; all that may have to be stored is.

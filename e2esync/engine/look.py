@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from e2esync.adapters.files import ChangedLocally, Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow
+from e2esync.engine.had import can_be_had
 from e2esync.engine.ondisk import OnDisk
 from e2esync.engine.places import MAX_DEPTH, Place, Places
 from e2esync.engine.plan import Due, look_up, of_row
@@ -106,7 +107,7 @@ class Looker:
     def _shown_already(self, due: Due, here: Fingerprint, path: bytes) -> Sight:
         """Note that the disk has what the tree wants, from wherever it came."""
         assert due.shown is not None
-        if not self._disk.shows(due.shown, here, path):
+        if not self._disk.shows(due.shown, here, path) or not can_be_had(self._vault, due.shown.content):
             raise ChangedLocally(path, IN_THE_WAY)
         note_shown(self._vault, due, here, path)
         return Sight.DONE

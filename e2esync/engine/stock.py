@@ -21,6 +21,7 @@ from e2esync.adapters.files import Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow, FolderState
 from e2esync.engine import scan
 from e2esync.engine.closed import note_opened_directories
+from e2esync.engine.had import can_be_had
 from e2esync.engine.ondisk import OnDisk, Shows, seen_at
 from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, look_up, of_row, settle
@@ -154,8 +155,8 @@ class _Noter:
             is_shown = here is not None and self._disk.shows(stands, here, path)
         except Unreadable:
             return False
-        if here is None or not is_shown:
-            return False
+        if here is None or not is_shown or not can_be_had(self._vault, stands.content):
+            return False  # what is here and nowhere else is stored by the next push
         self._state.drop_rows([there] if there is not None else [])
         note_shown(self._vault, due, here, path)
         return True

@@ -110,6 +110,10 @@ class Known(Protocol):
         """Return the content of a thing under a dot, stored. `like`: what the tree has of the same value."""
         ...
 
+    def was_stored(self, thing: Thing) -> bool:
+        """Return whether the content of a thing that is new was stored, whatever the tree has of the same value."""
+        ...
+
     def put(self, key: bytes, entries: Entries) -> None:
         """Note the new entries of a node; none: it is gone."""
         ...
@@ -252,12 +256,24 @@ class LocalWrites:
         sight = self._unseen(thing)
         if sight is None:
             self._add(self._birth(thing.stand, thing.kind), thing, None, None)
+        elif value(sight.content) == thing.value and self._known.was_stored(thing):
+            self._say_again(sight.node, thing)
         elif value(sight.content) == thing.value:
             self._adopted.add((sight.node, thing.value))
             row = Row(sight.node, thing.stand, sight.dots, thing.value, thing.mode, sight.is_first)
             self._known.put_row(row, None)
         else:
             self._add(sight.node, thing, None, None)
+
+    def _say_again(self, key: bytes, thing: Thing) -> None:
+        """Write a content that the tree has, in a form that cannot be had, as this device has stored it."""
+        now = fold(self._known.entries(key))
+        content = self._known.content(thing, _like(now, thing), self._writer.dot())
+        left = frozenset(each for each in now.contents if value(each) != thing.value)
+        self._put(key, Meant(now.places, left | {content}, now.attributes))
+        self._adopted.add((key, thing.value))
+        row = Row(key, thing.stand, frozenset({content.dot}), thing.value, thing.mode, is_first=True)
+        self._known.put_row(row, None)
 
     def _unseen(self, thing: Thing) -> Sight | None:
         """Return what the view shows there, if this disk does not have it already."""

@@ -23,7 +23,7 @@ from e2esync.engine import merge
 from e2esync.engine.broken import BrokenTree, TwoHistories
 from e2esync.engine.download import Downloader
 from e2esync.engine.faults import load_faults
-from e2esync.engine.fetch import own_heads, read_head, read_index
+from e2esync.engine.fetch import fetch, own_heads, read_head, read_index
 from e2esync.engine.fold import FAN
 from e2esync.engine.history import events
 from e2esync.engine.join import find_vaults, look_at
@@ -346,6 +346,37 @@ def test_verify_finds_a_file_good_that_can_be_read_in_its_devices_own_form(arena
         verify(laptop.vault, laptop.keys.identity, deep=True)
     except IntegrityError as error:
         raise AttackSucceeded(f"the honest form is not looked for: {error!r}") from error
+
+
+@pytest.mark.row("H5")
+@pytest.mark.parametrize("make", [dead_key, dead_reference, list_of_nothing])
+def test_a_file_that_is_new_here_and_equal_to_a_dead_form_is_stored(arena: Arena, make):
+    """Who has the content need not read it, but the form in the tree must be one that can be had."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    dead = make(forger, forger.text(b"what both have"))
+    forger.publish([item(node_key(ROOT, b"both", Kind.FILE), [forger.entry(dead, 0o644)])], context={})
+    det(desk.pull)
+    arena.edit(desk, "both", b"what both have")
+    desk.push()
+    for dev in (laptop, arena.newcomer()):
+        try:
+            dev.pull()
+        except IntegrityError as error:
+            raise AttackSucceeded(f"what a device has and publishes cannot be read: {error!r}") from error
+        assert dev.tree()[b"both"][1] == b"what both have"
+    assert desk.count(desk.push).requests["PUT"] == 0
+
+
+@pytest.mark.row("H5")
+def test_a_file_that_is_new_here_and_equal_to_a_good_form_is_not_sent(arena: Arena):
+    laptop, desk = arena.pair()
+    large = random.Random(3).randbytes(300_000)
+    arena.edit(laptop, "both", large)
+    laptop.push()
+    fetch(desk.vault, list_heads(desk.vault))
+    arena.edit(desk, "both", large)
+    assert desk.count(desk.push).requests["PUT"] == 0
 
 
 @pytest.mark.row("H5")
