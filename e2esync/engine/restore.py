@@ -193,14 +193,24 @@ def put_elsewhere(vault: SyncedFolder, things: Iterable[Thing], path: bytes, des
     moved = [thing._replace(path=thing.path[len(path) :].lstrip(b"/")) for thing in things]
     single = [thing for thing in moved if not thing.path and not _is_directory(thing.content)]
     root = dest.parent if single else dest
-    with ExitStack() as stack:
-        had = (root / WORKSPACE).exists()
-        folder = stack.enter_context(LocalFolder.create(root))
-        if not had:
-            stack.callback(shutil.rmtree, root / WORKSPACE, ignore_errors=True)
-        if single:
-            moved = [single[0]._replace(path=os.fsencode(dest.name))]
+    if single:
+        moved = [single[0]._replace(path=os.fsencode(dest.name))]
+    with passing_folder(root) as folder:
         return _write(vault, folder, [thing for thing in moved if thing.path], {})
+
+
+@contextmanager
+def passing_folder(root: Path) -> Iterator[LocalFolder]:
+    """Give a directory that is not synced, to write into; our workspace goes again, and a directory made for nothing."""
+    had_workspace, had_root = (root / WORKSPACE).exists(), root.exists()
+    try:
+        with LocalFolder.create(root) as folder:
+            yield folder
+    finally:
+        if not had_workspace:
+            shutil.rmtree(root / WORKSPACE, ignore_errors=True)
+        if not had_root and root.is_dir() and not any(root.iterdir()):
+            root.rmdir()
 
 
 def _is_directory(content: Content) -> bool:

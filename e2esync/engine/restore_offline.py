@@ -6,7 +6,6 @@ appears in the destination before all of a vault is verified.
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from e2esync.adapters.catalogue import Catalogue
-from e2esync.adapters.files import LocalFolder
 from e2esync.adapters.state import FolderState
 from e2esync.adapters.stores.directory import DirectoryStore
 from e2esync.crypto.secrets import Entropy
@@ -25,6 +23,7 @@ from e2esync.engine.members import open_membership
 from e2esync.engine.notes import KeptIdentity
 from e2esync.engine.objects import read_all
 from e2esync.engine.own import list_heads
+from e2esync.engine.restore import passing_folder
 from e2esync.engine.setup import fingerprint_of
 from e2esync.engine.vault import SYSTEM_CLOCK, Clock, Progress, Summary, SyncedFolder, silent
 from e2esync.errors import IntegrityError, UsageError
@@ -35,8 +34,6 @@ from e2esync.vault.device import create_device
 from e2esync.vault.identity import open_identity
 from e2esync.vault.keyring import open_keyring
 from e2esync.vault.trust import recall
-
-WORKSPACE = ".e2esync"
 
 
 def decrypt_offline(
@@ -88,7 +85,6 @@ def _decrypt(
     keyring = open_keyring(membership, kept.identity)
     summary = Summary()
     with ExitStack() as stack:
-        stack.callback(_tidy, target)
         work = Path(stack.enter_context(TemporaryDirectory(prefix="e2esync-")))
         state, catalogue = FolderState(work / "state.db"), Catalogue(work / "catalogue.db")
         stack.callback(state.close)
@@ -105,7 +101,7 @@ def _decrypt(
             device=create_device(kept.identity),
             names=("", ""),
             state=state,
-            folder=stack.enter_context(LocalFolder.create(target)),
+            folder=stack.enter_context(passing_folder(target)),
         )
         # What own records remember is a floor for a device without memory (format §3.6).
         state.set(TRUSTED, recall(candidate.notes).encode())
@@ -118,10 +114,3 @@ def _decrypt(
         **asdict(summary),
     }
     return report, aside or refused
-
-
-def _tidy(target: Path) -> None:
-    """Take our workspace out of the destination, and the destination if nothing came into it."""
-    shutil.rmtree(target / WORKSPACE, ignore_errors=True)
-    if target.is_dir() and not any(target.iterdir()):
-        target.rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from e2esync.engine.history import What
 from e2esync.engine.restore import (
     at_time,
     deleted,
+    passing_folder,
     put_elsewhere,
     put_into_folder,
     things_at,
@@ -135,3 +137,18 @@ def test_what_is_not_known_is_an_error(lived):
         version(a.vault, b"docs/x", "no such version")
     with pytest.raises(UsageError):
         deleted(a.vault, b"new")
+
+
+def test_a_directory_that_was_made_for_nothing_goes_again_and_one_that_was_there_stays(tmp_path):
+    there, made, used = (tmp_path / name for name in ("there", "made", "used"))
+    there.mkdir()
+    for root in (there, made, used):
+        with suppress(ZeroDivisionError), passing_folder(root) as folder:
+            if root == used:
+                folder.make_directory(b"came", 0o755)
+            raise ZeroDivisionError
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "there",
+        "used",
+        "used/came",
+    ]
