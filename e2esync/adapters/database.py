@@ -105,13 +105,11 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 @contextmanager
 def tried(db: sqlite3.Connection) -> Iterator[None]:
     """Inside a transaction, undo what is done inside of this."""
-    db.execute("SAVEPOINT tried")
+    db.execute("SAVEPOINT step")
     try:
         yield
     finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK TO tried")
-            db.execute("RELEASE tried")
+        _step_back(db)
 
 
 @contextmanager
@@ -121,11 +119,15 @@ def step(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK TO step")
-            db.execute("RELEASE step")
+        _step_back(db)
         raise
     db.execute("RELEASE step")
+
+
+def _step_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("ROLLBACK TO step")
+        db.execute("RELEASE step")
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

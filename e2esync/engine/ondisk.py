@@ -23,6 +23,19 @@ class Shows(NamedTuple):
     digest: bytes  # content hash of a file, target of a symlink
 
 
+def read_hash(vault: SyncedFolder, path: bytes) -> tuple[bytes, Fingerprint] | None:
+    """Return the hash of a file's content, and what the file was meanwhile; None if it did not hold still.
+
+    Raises:
+        Unreadable: It cannot be read.
+    """
+    hasher = vault.cipher.content_hasher()
+    with vault.folder.open_read(path) as file:
+        while block := file.read(_BLOCK):
+            hasher.update(block)
+        return (hasher.digest(), file.fingerprint) if file.unchanged() else None
+
+
 class OnDisk:
     """Answers about one folder; reads contents only where nothing else decides."""
 
@@ -81,11 +94,8 @@ class OnDisk:
         """Return what a row keeps as the hash of a content; None for a file that changes meanwhile."""
         if here.kind == "l":
             return self._folder.read_link(path)
-        hasher = self._vault.cipher.content_hasher()
-        with self._folder.open_read(path) as file:
-            while block := file.read(_BLOCK):
-                hasher.update(block)
-            return hasher.digest() if file.unchanged() else None
+        read = read_hash(self._vault, path)
+        return read[0] if read is not None else None
 
     def row(
         self,

@@ -154,10 +154,7 @@ def due_things(state: FolderState) -> Iterator[Due]:
 def settle(state: FolderState, due: Due) -> None:
     """Note that disk and tree agree on a thing; where it is not alone, `settle_all` does when all of the node do."""
     if due.is_alone:
-        if due.row is not None and due.shown is not None:
-            state.show_by_row(
-                due.node, digest_of(due.shown.content), dots_bytes(due.shown.dots), is_first=True
-            )
+        _note_shown(state, due)
         state.remove_due([due.node])
 
 
@@ -167,12 +164,13 @@ def settle_all(state: FolderState, nodes: Iterable[bytes]) -> None:
         found = things(state, node)
         if all(due.is_nothing for due in found):
             for due in found:
-                if due.row is not None and due.shown is not None:
-                    shown = due.shown
-                    state.show_by_row(
-                        node, digest_of(shown.content), dots_bytes(shown.dots), is_first=shown.is_first
-                    )
+                _note_shown(state, due)
             state.remove_due([node])
+
+
+def _note_shown(state: FolderState, due: Due) -> None:
+    if due.row is not None and (shown := due.shown) is not None:
+        state.show_by_row(due.node, digest_of(shown.content), dots_bytes(shown.dots), is_first=shown.is_first)
 
 
 def step_of(due: Due, catalogue: Catalogue) -> Step:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from e2esync.adapters.files import ChangedLocally, Fingerprint
 from e2esync.chunking.cutter import MIN_SIZE
 from e2esync.engine.content import Borrow, ContentStore, Stored
+from e2esync.engine.ondisk import read_hash
 from e2esync.engine.vault import SyncedFolder
 from e2esync.errors import E2ESyncError
 from e2esync.tree.keys import Kind
 from e2esync.tree.values import Content, Dot, FileContent, SymlinkContent, WrappedKey
 
-BLOCK = 1 << 20  # bytes read at once
 READS = 3  # tries at a file that changes under the read
 
 
@@ -60,18 +60,10 @@ class Reader:
         if kind is Kind.SYMLINK:
             return Read(self._folder.read_link(path), None, None)
         if any(each.size == size for each in known):
-            read = self._hash(path)
-            if read is not None and any(each.hash == read.value for each in known):
-                return read
+            read = read_hash(self._vault, path)  # one that was only touched sends nothing
+            if read is not None and any(each.hash == read[0] for each in known):
+                return Read(*read, None)
         return self.store(path, size, known)
-
-    def _hash(self, path: bytes) -> Read | None:
-        """Return a file by its hash: one that was only touched sends nothing."""
-        hasher = self._vault.cipher.content_hasher()
-        with self._folder.open_read(path) as file:
-            while block := file.read(BLOCK):
-                hasher.update(block)
-            return Read(hasher.digest(), file.fingerprint, None) if file.unchanged() else None
 
     def store(self, path: bytes, size: int, known: Collection[Likely]) -> Read:
         """Return a file whose content was stored.
