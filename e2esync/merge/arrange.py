@@ -36,7 +36,7 @@ def arrange(
         is_real: Whether a node was put under a name: one of `crowd`, or one that is not asked about.
         tag: The keyed hash that tells nodes apart.
     """
-    names = {name: sorted(nodes, key=lambda node: _order(node[0])) for name, nodes in crowd.items()}
+    names = {name: sorted(nodes, key=lambda node: order(node[0])) for name, nodes in crowd.items()}
     seen: dict[bytes, Sight] = {}
 
     def taken(name: bytes) -> bool:
@@ -54,8 +54,17 @@ def arrange(
     return seen
 
 
-def _order(key: bytes) -> tuple[bool, int, bytes]:
+def order(key: bytes) -> tuple[bool, int, bytes]:
+    """Return by what a node takes a name before others: the lowest has it."""
     return key == ORPHANS, _RANK[kind_of(key)], key
+
+
+def ranked(seen: Mapping[bytes, Sight], name_of: Callable[[bytes], bytes]) -> dict[bytes, tuple[object, ...]]:
+    """Return by what the names of one directory are ordered, where a disk cannot hold all of them: real ones first.
+
+    `name_of` says under which name a node was put there.
+    """
+    return {name: (name_of(sight.node) != name, *order(sight.node), name) for name, sight in seen.items()}
 
 
 def sights(key: bytes, folded: Folded) -> Iterator[Sight]:

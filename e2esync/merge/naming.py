@@ -40,10 +40,10 @@ def mark_of(content: Content, tag: Tag) -> bytes:
 
 def _names(name: bytes, content: Content, digits: str) -> Iterator[bytes]:
     for length in DIGITS:
-        yield _with(name, f"{_whose(content)}{digits[:length]}")
+        yield with_suffix(name, f"{_whose(content)}{digits[:length]}")
     count = 2
     while True:
-        yield _with(name, f"{_whose(content)}{digits[: DIGITS[-1]]} {count}")
+        yield with_suffix(name, f"{_whose(content)}{digits[: DIGITS[-1]]} {count}")
         count += 1
 
 
@@ -59,10 +59,10 @@ def _by(device_name: str, saved: int) -> str:
 
 def written_late(name: bytes, device_name: str, saved: int, digits: str) -> bytes:
     """Return the name for what a program wrote into a file that was replaced under it. `saved`: s since 1970."""
-    return _with(name, f"{_by(device_name, saved)}{digits}", "written late")
+    return with_suffix(name, f"{_by(device_name, saved)}{digits}", "written late")
 
 
-def _with(name: bytes, what: str, why: str = "conflict") -> bytes:
+def with_suffix(name: bytes, what: str, why: str = "conflict") -> bytes:
     """Return a name with its suffix, the stem shortened to what fits."""
     suffix = f" ({why}, {what})".encode()
     stem, dot, extension = name.rpartition(b".")
