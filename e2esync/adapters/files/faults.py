@@ -120,7 +120,12 @@ def setting_mode(owner: int) -> Iterator[None]:
             raise
 
 
+def is_full(error: OSError) -> bool:
+    """Return whether there is no room, or no quota."""
+    return error.errno in _FULL
+
+
 def _refused(path: bytes, error: OSError) -> E2ESyncError:
-    if error.errno in _FULL:
+    if is_full(error):
         return DiskFull("the disk of the folder is full", why=os.strerror(error.errno or 0))
     return CannotWrite(path, reason_of(error))

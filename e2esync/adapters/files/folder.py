@@ -42,6 +42,7 @@ from e2esync.adapters.files.staging import Staged, StagedFile
 from e2esync.adapters.files.syscalls import exchange, rename_noreplace, syncfs
 from e2esync.adapters.files.trash import Kept
 from e2esync.adapters.files.workspace import Workspace, make_workspace
+from e2esync.merge.aliases import Naming
 
 _SPECIAL = 0o7000  # setuid, setgid, sticky
 
@@ -79,6 +80,14 @@ class LocalFolder(FolderReader):
         """Write the marker; when this returns it survives a crash."""
         make_workspace(self._fd)
         self._workspace.write_marker(folder_id)
+
+    def naming(self) -> Naming:
+        """Return what the disk makes of names, as a trial in the folder's own directory shows.
+
+        Raises:
+            DiskFull, CannotWrite: Nothing can be tried there.
+        """
+        return self._workspace.naming()
 
     # --- new content ----------------------------------------------------------------------------
 

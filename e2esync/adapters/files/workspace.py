@@ -8,18 +8,22 @@ trash/      files that were replaced or removed, for a grace time
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
-from e2esync.adapters.files.faults import CannotWrite, reading, staging
+from e2esync.adapters.files.faults import CannotWrite, is_full, reading, staging
+from e2esync.adapters.files.fingerprint import look
 from e2esync.adapters.files.staging import TemporarySpace
 from e2esync.adapters.files.syscalls import open_beneath
 from e2esync.adapters.files.trash import Trash
 from e2esync.adapters.files.walk import RESERVED
+from e2esync.merge.aliases import Naming
 
 _MARKER = b"folder-id"
 _MARKER_PATH = RESERVED + b"/" + _MARKER
 _MARKER_MAX = 4096  # bytes
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+_TRY = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def read_marker(root: int) -> bytes | None:
@@ -43,6 +47,16 @@ def make_workspace(root: int) -> None:
     """Make `.e2esync` if it is not there."""
     with staging(RESERVED), suppress(FileExistsError):
         os.mkdir(RESERVED, 0o700, dir_fd=root)
+
+
+def tried_names(make: Callable[[bytes], bool], is_there: Callable[[bytes], bool]) -> Naming:
+    """Return what a disk makes of names. `make` makes a file and says whether it could."""
+    make("names-\u00e9".encode())
+    return Naming(
+        folds_case=is_there("NAMES-\u00e9".encode()),
+        folds_form=is_there("names-e\u0301".encode()),
+        reserves=not make(b"names-?"),
+    )
 
 
 class Workspace:
@@ -74,6 +88,32 @@ class Workspace:
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=self._fd)
         return self._keep(open_beneath(self._fd, name, _DIRECTORY))
+
+    def naming(self) -> Naming:
+        """Return what the disk makes of names, as a trial shows.
+
+        Raises:
+            DiskFull, CannotWrite: There is no room for a trial, or no right to it.
+        """
+        made: list[bytes] = []
+        directory = self.temporary.fd
+
+        def make(name: bytes) -> bool:
+            try:
+                os.close(os.open(name, _TRY, 0o600, dir_fd=directory))
+            except OSError as error:
+                if is_full(error) or not made:
+                    raise
+                return False
+            made.append(name)
+            return True
+
+        with staging(RESERVED):
+            try:
+                return tried_names(make, lambda name: look(directory, name) is not None)
+            finally:
+                for name in made:
+                    os.unlink(name, dir_fd=directory)
 
     def write_marker(self, folder_id: bytes) -> None:
         """Write the marker; when this returns it survives a crash."""

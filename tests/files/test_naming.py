@@ -1,0 +1,69 @@
+"""What a folder's disk makes of names, as a trial shows."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from e2esync.adapters.files import CannotWrite
+from e2esync.adapters.files.workspace import tried_names
+from e2esync.errors import DiskFull
+from e2esync.merge.aliases import PLAIN, Naming
+
+
+class Disk:
+    """Files by their folded names."""
+
+    def __init__(self, naming: Naming) -> None:
+        self._naming, self._files = naming, set[bytes]()
+
+    def make(self, name: bytes) -> bool:
+        if self._naming.holds(name):
+            self._files.add(self._naming.folded(name))
+        return self._naming.holds(name)
+
+    def is_there(self, name: bytes) -> bool:
+        return self._naming.folded(name) in self._files
+
+
+@pytest.mark.parametrize("case", [False, True])
+@pytest.mark.parametrize("form", [False, True])
+@pytest.mark.parametrize("reserves", [False, True])
+def test_a_trial_shows_what_a_disk_takes_for_one_and_what_it_refuses(case, form, reserves):
+    naming = Naming(case, form, reserves)
+    disk = Disk(naming)
+    assert tried_names(disk.make, disk.is_there) == naming
+
+
+def test_a_disk_of_linux_holds_all_names_and_nothing_is_left_of_the_trial(world):
+    assert world.folder.naming() == PLAIN
+    assert world.temporary() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EROFS, CannotWrite)]
+)
+def test_where_nothing_can_be_tried_nothing_is_said(world, monkeypatch, number, raised):
+    world.folder.naming()
+
+    def refuse(*_args, **_named):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(raised):
+        world.folder.naming()
+
+
+def test_a_disk_that_refuses_a_name_says_so_and_nothing_is_left(world, monkeypatch):
+    opened = os.open
+
+    def refuse(name, *args, **named):
+        if b"?" in os.fsencode(name):
+            raise OSError(errno.EINVAL, "no such name")
+        return opened(name, *args, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert world.folder.naming() == Naming(reserves=True)
+    assert world.temporary() == []
