@@ -194,6 +194,7 @@ class Total:
             "conflicts": 0,
             "skipped": [],
             "failed": [],
+            "aliases": [],
         }
 
     def add(self, summary: Summary, note: FolderNote) -> None:
@@ -250,4 +251,14 @@ def _sentences(values: dict[str, Any], counts: Counts, seconds: float) -> list[s
     ]
     for key in ("skipped", "failed"):
         lines += [f"{key}: {escape(item['path'])}: {escape(item.get('reason', ''))}" for item in values[key]]
-    return lines
+    return lines + [_alias_sentence(item) for item in values["aliases"]]
+
+
+def _alias_sentence(item: dict[str, Any]) -> str:
+    """Return for people what stands here under another name, and why."""
+    name, path = escape(item["name"]), escape(item["path"])
+    if item["beside"] is None:
+        return f"{name} is shown here as {path}, as this disk refuses that name"
+    return (
+        f"{name} is shown here as {path}, as this disk takes {escape(item['beside'])} and {name} for one name"
+    )

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from e2esync.adapters.files import CannotWrite, ChangedLocally, Staged, StagedFile, Unreadable
-from e2esync.adapters.state import Step
+from e2esync.adapters.state import Aliased, Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.closed import open_closed_directories
 from e2esync.engine.download import Downloader, Fetched
@@ -25,7 +25,7 @@ from e2esync.engine.look import NO_DIRECTORY, Looker, Sight, Stays
 from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, is_new, look_up, settle, settle_all, step_of, things
-from e2esync.engine.vault import Summary, SyncedFolder, failure
+from e2esync.engine.vault import Summary, SyncedFolder, failure, text_of
 from e2esync.errors import DiskFull, IntegrityError
 from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.values import FileContent
@@ -44,10 +44,14 @@ def apply(vault: SyncedFolder, summary: Summary) -> IntegrityError | None:
         DiskFull: There is no room; nothing was changed.
         SafetyStop: A guard stopped; nothing was changed.
     """
-    with vault.state.transaction():
+    state = vault.state
+    with state.transaction():
+        before = set(state.aliases_on_disk())
         applier = _Applier(vault, summary)
         applier.run()
-        summary.conflicts = vault.state.count_beside()
+        summary.conflicts = state.count_beside()
+        new = [alias for alias in state.aliases_on_disk() if alias not in before]
+        summary.aliases = [_alias_told(Places(state), alias) for alias in new]
     return _told(applier.refused)
 
 
@@ -61,6 +65,13 @@ def _told(refused: list[IntegrityError]) -> IntegrityError | None:
         why="the store has lost, cut or changed a part of it, or it was signed so; what there was of it here stays, and all else was done",
         fix="e2esync verify --deep, and e2esync push on a device that has it; then run the same command again",
     )
+
+
+def _alias_told(places: Places, alias: Aliased) -> dict[str, str | None]:
+    """Return an alias for the summary: where something stands here, and for which name."""
+    path = places.path((alias.parent, alias.name)) or alias.name
+    keeper = text_of(alias.keeper) if alias.keeper is not None else None
+    return {"path": text_of(path), "name": text_of(alias.told), "beside": keeper}
 
 
 @dataclass

@@ -70,10 +70,16 @@ class Arranger:
         path = self._path_of(target)
         if path is None:
             return False
-        there = self._state.row_at(*target)
+        there = self._disk.row_there(target, self._places)
         if due.row is None:
             return there is None and self._make_directory(due, path)
+        if there is not None and there.name != target[1]:  # which this disk takes for the same
+            return (there.parent, there.name) == due.place and self._spell(thing)
         return self._move(due, due.row, there, path)
+
+    def _spell(self, thing: bytes) -> bool:
+        """Give a thing its name that is on the disk already, spelled otherwise: by a name that nothing has."""
+        return self._park(thing) and self._arrange(thing)
 
     def _path_of(self, place: Place) -> bytes | None:
         """Return the path of a place whose directory is on the disk."""

@@ -57,9 +57,10 @@ def conflicts(state: FolderState) -> list[Conflict]:
     places = Places(state)
     found = []
     for (parent, _), group in groupby(state.crowd(), key=lambda each: (each.parent, each.place)):
-        members = sorted(group, key=lambda each: (each.name != each.place, each.name))
+        members = sorted(group, key=lambda each: (each.told != each.place, each.name))
         versions = [_version(state, each, places.path_in_tree((parent, each.name))) for each in members]
-        found.append(Conflict(versions[0], tuple(versions[1:])))
+        if len(versions) > 1:  # else it has an alias, and is alone
+            found.append(Conflict(versions[0], tuple(versions[1:])))
     return sorted(found, key=lambda conflict: conflict.named.path)
 
 
@@ -153,7 +154,7 @@ def _set_apart(state: FolderState, folder: LocalFolder, path: bytes, row: DiskRo
 def _is_copy(state: FolderState, row: DiskRow) -> bool:
     """Return whether what a row shows was put at another name."""
     crowded = state.crowded_at(row.parent, row.name)
-    return crowded is not None and crowded.name != crowded.place
+    return crowded is not None and crowded.told != crowded.place
 
 
 def _row(state: FolderState, folder: LocalFolder, path: bytes) -> DiskRow:

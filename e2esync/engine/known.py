@@ -17,8 +17,9 @@ from e2esync.engine.scan import LETTERS
 from e2esync.engine.shown import decoded, dots_bytes, dots_of, encoded, entries_of, shown_at
 from e2esync.engine.takeover import incoming, take_over
 from e2esync.engine.vault import Summary, SyncedFolder
+from e2esync.merge.aliases import PLAIN, real_name
 from e2esync.merge.arrange import Sight
-from e2esync.merge.fold import fold
+from e2esync.merge.fold import fold, place_of
 from e2esync.merge.join import NO_ENTRIES, Entries
 from e2esync.merge.local import Act, Row, Thing
 from e2esync.merge.standing import ORPHANS, Stand
@@ -53,6 +54,11 @@ class KnownHere:
         self._of_stand: dict[Stand, Source] = {}  # of what is being written
         self._left: list[bytes] = []  # nodes that may have more rows than they show, or less, or elsewhere
         self._orphanage = vault.cipher.directory_number(ORPHANS)
+        self._naming = vault.state.naming()
+        self._likes: tuple[bytes, dict[bytes, list[bytes]]] = (
+            b"",
+            {},
+        )  # of one directory: folded → names of the tree
         self._first: bytes | None = None
         self.seen = 0  # bytes of what was read
         self.edited = self.deleted = 0  # files that got another content, or went
@@ -75,6 +81,28 @@ class KnownHere:
             return None
         key, shown = found
         return Sight(key, shown.content, shown.dots, shown.mode, shown.is_first)
+
+    def sight_like(self, stand: Stand) -> Sight | None:
+        """Return what the view showed at a place before, or under another name that the disk takes for the same."""
+        sight = self.sight(stand)
+        if sight is not None or self.is_blank or not self._naming.folds:
+            return sight
+        if self._likes[0] != stand.parent:
+            self._likes = stand.parent, {}
+            for name in self._state.names_in(stand.parent):
+                self._likes[1].setdefault(self._naming.folded(name), []).append(name)
+        like = self._likes[1].get(self._naming.folded(stand.name), ())
+        sights = (self.sight(stand._replace(name=name)) for name in like)
+        return next((sight for sight in sights if sight is not None), None)
+
+    def told(self, stand: Stand) -> Stand:
+        """Return what the tree calls a place of the disk: an alias is the name for which it stands."""
+        if self._naming == PLAIN:
+            return stand
+        told = self._state.alias_at(*stand)
+        if told is None and self.sight(stand) is None:  # one from elsewhere, or that is none any more
+            told = real_name(stand.name, self._vault.cipher.directory_number)
+        return stand if told is None else stand._replace(name=told)
 
     def stand_of(self, key: bytes) -> Stand | None:
         """Return where a node of the tree stood before, seen or not."""
@@ -141,6 +169,8 @@ class KnownHere:
             self._left.append(row.node)  # maybe it stands elsewhere too, with the same content
         if row.stand.parent == self._orphanage:
             self._left.append(row.node)  # what is written there is put into the root
+        if self._naming != PLAIN and place_of(row.node, fold(self.entries(row.node))).name != row.stand.name:
+            self._left.append(row.node)  # under an alias, or spelled otherwise
         self._rows.append(disk_row)
 
     def drop_row(self, row: Row) -> None:
@@ -222,7 +252,7 @@ class KnownHere:
     def read_new(self, found: Found) -> Thing:
         """Return a file or symlink that has no row, read, as what is written next."""
         stand, kind = self.stand(found), Kind(found.kind)
-        sight = self.sight(stand)
+        sight = self.sight_like(stand)
         known = [sight.content] if sight is not None and can_be_had(self._vault, sight.content) else []
         read = self._reader.read(found.path, kind, found.size, _likely(known))
         self.seen += found.size

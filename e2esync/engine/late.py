@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from e2esync.adapters.files import CannotWrite, ChangedLocally, Kept, Unreadable
 from e2esync.engine.vault import SyncedFolder
+from e2esync.merge.aliases import PLAIN, real_name
 from e2esync.merge.naming import written_late
 
 RECENT = 86_400 * 10**9  # ns in which it is looked for with the scans; later, when the trash is emptied
@@ -60,17 +61,19 @@ def _bring_back_since(vault: SyncedFolder, since: int) -> None:
 
 
 def _bring_back(vault: SyncedFolder, kept: Kept) -> None:
-    for path in _places(kept, vault.names[0]):
+    for path in _places(vault, kept):
         with suppress(ChangedLocally, CannotWrite):
             vault.folder.bring_back(kept.name, path)
             return
 
 
-def _places(kept: Kept, device: str) -> Iterator[bytes]:
+def _places(vault: SyncedFolder, kept: Kept) -> Iterator[bytes]:
     """Yield where it may go: where it was, beside that, and in the root, if its directory is gone."""
     path = kept.path if kept.path is not None else b"file"
     above, slash, name = path.rpartition(b"/")
-    beside = written_late(name, device, kept.fingerprint.mtime_ns // 10**9, kept.digits)
+    if vault.state.naming() != PLAIN:
+        name = real_name(name, vault.cipher.directory_number) or name
+    beside = written_late(name, vault.names[0], kept.fingerprint.mtime_ns // 10**9, kept.digits)
     if kept.path is not None:
         yield path
     yield above + slash + beside

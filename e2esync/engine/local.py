@@ -99,10 +99,11 @@ class _Matcher:
         self._remade: list[tuple[int, bytes, bytes]] = []  # found directory, its path, number
         self._displaced: list[DiskRow] = []
         self._claimed: set[tuple[bytes, bytes]] = set()
+        self._spelled: dict[tuple[bytes, bytes], bytes] = {}
 
     def match(self, scan: Scan) -> None:
         """Note claims, what is gone, and the nodes of files that are concerned."""
-        self._claimed = scan.claimed
+        self._claimed, self._spelled = scan.claimed, scan.spelled
         for found in self._state.found():
             self._match(found)
         gone = [row for remade in self._remade for row in self._gone_from(*remade)]
@@ -114,6 +115,8 @@ class _Matcher:
     def _match(self, found: Found) -> None:
         parent = found.parent if found.parent is not None else self._numbers.get(found.parent_num or 0)
         place = (parent, found.path.rpartition(b"/")[2]) if parent is not None else None
+        if place in self._spelled:
+            place = place[0], self._spelled[place]
         row = here = self._state.row_at(*place) if place is not None else None
         if found.claim_parent is not None and found.claim_name is not None:
             row = self._state.row_at(found.claim_parent, found.claim_name)

@@ -93,7 +93,7 @@ class Looker:
         assert target is not None
         path = self._places.path(target)
         here = self._folder.stat(path) if path is not None else None
-        there = self._state.row_at(*target)
+        there = self._disk.row_there(target, self._places)
         if there is not None:
             if not self._state.is_due(there.node):
                 raise ChangedLocally(path or target[1], IN_THE_WAY)
@@ -107,7 +107,8 @@ class Looker:
     def _shown_already(self, due: Due, here: Fingerprint, path: bytes) -> Sight:
         """Note that the disk has what the tree wants, from wherever it came."""
         assert due.shown is not None
-        if not self._disk.shows(due.shown, here, path) or not can_be_had(self._vault, due.shown.content):
+        is_so = self._disk.is_spelled(path) and self._disk.shows(due.shown, here, path)
+        if not is_so or not can_be_had(self._vault, due.shown.content):
             raise ChangedLocally(path, IN_THE_WAY)
         note_shown(self._vault, due, here, path)
         return Sight.DONE
@@ -147,7 +148,7 @@ class Stays:
         target = due.target
         if target is None:
             return ""
-        there = self._state.row_at(*target)
+        there = self._disk.row_there(target, self._places)
         if there is not None and (there.parent, there.name) != due.place and not self._leaves(there):
             return IN_THE_WAY
         if not self.can_reach(target[0]):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from e2esync.adapters.files import Fingerprint
+from e2esync.adapters.files import Fingerprint, Unreadable
 from e2esync.adapters.state import DiskRow
+from e2esync.engine.places import Place, Places
 from e2esync.engine.scan import GRAIN_NS, LETTERS, is_unchanged
 from e2esync.engine.shown import Shown
 from e2esync.engine.vault import SyncedFolder
@@ -41,6 +42,8 @@ class OnDisk:
 
     def __init__(self, vault: SyncedFolder) -> None:
         self._vault, self._folder = vault, vault.folder
+        self._naming = vault.state.naming()
+        self._listed: tuple[bytes, frozenset[bytes]] | None = None  # a directory, and the names in it
 
     def is_thing(self, row: DiskRow, here: Fingerprint | None, path: bytes) -> bool:
         """Return whether the thing at `path` is that of a row, wherever it stood: times of change may differ.
@@ -53,6 +56,30 @@ class OnDisk:
         if here.kind != "d":
             return (row.size, row.mtime) == (here.size, here.mtime_ns)
         return row.birth is None or self._folder.birth_ns(path) in {None, row.birth}
+
+    def row_there(self, place: Place, places: Places) -> DiskRow | None:
+        """Return the row of what has a place on this disk, also under another name that the disk takes for the same."""
+        row = self._vault.state.row_at(*place)
+        if row is not None or not self._naming.folds:
+            return row
+        path = places.path(place)
+        try:
+            here = self._folder.stat(path) if path is not None else None
+        except Unreadable:
+            return None  # whoever goes there hears of it
+        for row in self._vault.state.rows_with_inode(here.inode) if here is not None else ():
+            if row.parent == place[0] and self._naming.is_same(row.name, place[1]):
+                return row
+        return None
+
+    def is_spelled(self, path: bytes) -> bool:
+        """Return whether what stands at a path has this very name; for as long as nothing is changed on the disk."""
+        if not self._naming.folds:
+            return True
+        above, _, name = path.rpartition(b"/")
+        if self._listed is None or self._listed[0] != above:
+            self._listed = above, frozenset(name for name, _ in self._folder.list(above))
+        return name in self._listed[1]
 
     def is_as_left(self, row: DiskRow, here: Fingerprint, path: bytes) -> bool:
         """Return whether the thing at `path` is as our own hand left it; of a directory only itself counts.

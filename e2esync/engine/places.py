@@ -20,7 +20,7 @@ class Places:
     """Paths by the number of the directory, remembered until something moves; what is not there is looked up anew."""
 
     def __init__(self, state: FolderState) -> None:
-        self._state = state
+        self._state, self._naming = state, state.naming()
         self._known: dict[bytes, bytes] = {ROOT: b""}
         self._depths: dict[bytes, int] = {ROOT: 0}  # in the tree
 
@@ -59,7 +59,14 @@ class Places:
         if row is not None:
             return row.parent, row.name
         place = self.in_tree(number)
-        return None if place is None or self._state.row_at(*place) is not None else place
+        return None if place is None or self._is_taken(place) else place
+
+    def _is_taken(self, place: Place) -> bool:
+        """Return whether another thing of ours is at a place, or another directory under a name that is the same here."""
+        if self._state.row_at(*place) is not None:
+            return True
+        here = self._state.directories_in(place[0]) if self._naming.folds else ()
+        return any(self._naming.is_same(row.name, place[1]) for row in here)
 
     def in_tree(self, number: bytes) -> Place | None:
         """Return where the tree has a directory; None if it has none of this number."""

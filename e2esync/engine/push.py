@@ -7,6 +7,7 @@ from functools import partial
 from e2esync.engine import ownhead
 from e2esync.engine.away import forget_packs
 from e2esync.engine.content import ContentStore
+from e2esync.engine.disknames import note_naming
 from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.faults import has_untold
 from e2esync.engine.fetch import fetch_good
@@ -57,6 +58,7 @@ def begin(vault: SyncedFolder) -> Listed:
     check_pending(vault)
     put_pending_head(vault)
     listed = see_own_head(vault)
+    note_naming(vault)
     take_stock(vault)
     return listed
 

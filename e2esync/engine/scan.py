@@ -53,6 +53,9 @@ class Scan:
     gone: list[Gone] = field(default_factory=list)
     claimed: set[tuple[bytes, bytes]] = field(default_factory=set)  # places of rows whose thing moved
     failed: list[tuple[bytes, str]] = field(default_factory=list)
+    spelled: dict[tuple[bytes, bytes], bytes] = field(
+        default_factory=dict
+    )  # place on the disk → name in the row of what the disk takes for the same
     untracked: dict[tuple[bytes, bytes], DiskRow] = field(
         default_factory=dict
     )  # rows of what is ignored, by place
@@ -98,6 +101,8 @@ def scan(folder: LocalFolder, state: FolderState, *, clock: Clock, within: Withi
 class _Scanner:
     def __init__(self, folder: LocalFolder, state: FolderState, clock: Clock) -> None:
         self._folder, self._state, self._clock = folder, state, clock
+        self._naming = state.naming()
+        self._folds = self._naming.folds
         self._rules = DiskRules(folder, own_names(state))
         self._new: set[int] = set()  # found directories that have no row
         self._maybe_hollow: set[int] = set()  # of those, in which something is ignored
@@ -196,6 +201,9 @@ class _Scanner:
         row = next(rows, None)
         prefix = directory.path + b"/" if directory.path else b""
         gone: list[Gone] = []
+        new: list[
+            tuple[bytes, Fingerprint]
+        ] = []  # whose name no row has, where the disk takes names for the same
         for name, fingerprint in self._folder.list(directory.path):
             while row is not None and row.name < name:
                 gone.append(Gone(prefix + row.name, row))
@@ -207,12 +215,31 @@ class _Scanner:
                 raise _RulesChanged
             if name == RULES_FILE:
                 self._rules.look_into(directory.path)
-            self._compare(directory, prefix + name, fingerprint, here, below)
+            if here is None and self._folds:
+                new.append((name, fingerprint))
+            else:
+                self._compare(directory, prefix + name, fingerprint, here, below)
         while row is not None:
             gone.append(Gone(prefix + row.name, row))
             row = next(rows, None)
+        spelled = self._spelled_otherwise([name for name, _ in new], gone) if new and gone else {}
+        for name, fingerprint in new:
+            self._compare(directory, prefix + name, fingerprint, spelled.get(name), below)
         self._result.gone += [item for item in gone if not self._is_ignored_row(item)]
         return below
+
+    def _spelled_otherwise(self, names: list[bytes], gone: list[Gone]) -> dict[bytes, DiskRow]:
+        """Return the rows of what has new names, that the disk takes for the same as those it had; it is not gone."""
+        left = {self._naming.folded(item.row.name): item for item in gone}
+        found: dict[bytes, DiskRow] = {}
+        for name in names:
+            item = left.pop(self._naming.folded(name), None)
+            if item is not None:
+                found[name] = item.row
+                self._result.spelled[item.row.parent, name] = item.row.name
+        places = {(row.parent, row.name) for row in found.values()}
+        gone[:] = [item for item in gone if (item.row.parent, item.row.name) not in places]
+        return found
 
     def _is_ignored_row(self, gone: Gone) -> bool:
         """Return whether what is gone is ignored: then it is not followed any more, and not gone."""
@@ -260,7 +287,7 @@ class _Scanner:
 
     def _is_as_left(self, row: DiskRow, path: bytes, fingerprint: Fingerprint) -> bool:
         """Return whether a thing is as its row says: no directory either that got the inode of one that was removed."""
-        if not is_unchanged(row, fingerprint):
+        if not is_unchanged(row, fingerprint) or (self._folds and row.name != path.rpartition(b"/")[2]):
             return False
         if row.kind != Kind.DIRECTORY or fingerprint.ctime_ns == row.ctime or row.birth is None:
             return True
@@ -321,7 +348,12 @@ class _Scanner:
                 continue
             old = row_path(self._state, row)
             still = self._folder.stat(old) if old is not None and kind is not Kind.DIRECTORY else None
-            if still is not None and still.inode == row.inode:
+            if (
+                old is not None
+                and still is not None
+                and still.inode == row.inode
+                and not self._naming.is_same(old, path)
+            ):
                 continue  # a hard link: the other name is still there
             self._result.claimed.add(place)
             return row
@@ -367,18 +399,28 @@ class _Scanner:
         gone = self._unclaimed(self._result.gone)
         if gone or self._result.remade:
             self._clock.sleep(LOOK_AGAIN)
-        self._result.gone = [item for item in gone if self._is_missing(item.path)]
+        self._result.gone = [item for item in gone if self._is_missing(item)]
         self._result.gone += self._unclaimed(self._displaced)
 
     def _unclaimed(self, gone: list[Gone]) -> list[Gone]:
         return [item for item in gone if (item.row.parent, item.row.name) not in self._result.claimed]
 
-    def _is_missing(self, path: bytes) -> bool:
+    def _is_missing(self, item: Gone) -> bool:
         try:
-            return self._folder.stat(path) is None
+            here = self._folder.stat(item.path)
         except Unreadable as unreadable:
-            self._result.failed.append((path, unreadable.reason))
+            self._result.failed.append((item.path, unreadable.reason))
             return False
+        return here is None or (self._folds and self._is_of_another(item.row, here))
+
+    def _is_of_another(self, row: DiskRow, here: Fingerprint) -> bool:
+        """Return whether what stands where a row's thing stood is another's, under a name that the disk takes for the same."""
+        return any(
+            other.parent == row.parent
+            and other.name != row.name
+            and self._naming.is_same(other.name, row.name)
+            for other in self._state.rows_with_inode(here.inode)
+        )
 
 
 def parked_name(number: bytes) -> bytes:

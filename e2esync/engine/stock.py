@@ -145,14 +145,16 @@ class _Noter:
         ):
             return False
         path = self._places.path(target)
-        there = self._state.row_at(*target)
+        there = self._disk.row_there(target, self._places) if path is not None else None
         if path is None or (
             there is not None and (there.parent, there.name) != due.place and not self._had_to_go(there)
         ):
             return False
         try:
             here = self._vault.folder.stat(path)
-            is_shown = here is not None and self._disk.shows(stands, here, path)
+            is_shown = (
+                here is not None and self._disk.is_spelled(path) and self._disk.shows(stands, here, path)
+            )
         except Unreadable:
             return False
         if here is None or not is_shown or not can_be_had(self._vault, stands.content):
@@ -225,9 +227,10 @@ class _Search:
     def _look_at(self, place: Place, path: bytes, *, where_noted: bool) -> None:
         try:
             here = self._folder.stat(path)
+            is_there = here is not None and self._disk.is_spelled(path)
         except Unreadable:
             return
-        if here is None:
+        if here is None or not is_there:
             return
         for one in self._by_inode.get(here.inode, []):
             if one.thing not in self._lost or (where_noted and one.noted != place):

@@ -83,9 +83,17 @@ class Summary:
     conflicts: int = 0
     skipped: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    aliases: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # what stands here under another name, each once
     actions: list[Any] = field(default_factory=list)  # of a dry run: `preview.Action`
 
 
 def failure(path: bytes, reason: str) -> dict[str, str]:
     """Return a path and what is the matter with it, for the summary."""
-    return {"path": path.decode("utf-8", "backslashreplace"), "reason": reason}
+    return {"path": text_of(path), "reason": reason}
+
+
+def text_of(path: bytes) -> str:
+    """Return a path or name for the summary."""
+    return path.decode("utf-8", "backslashreplace")

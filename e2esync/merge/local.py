@@ -13,7 +13,8 @@
 
 Rows say what a thing on the disk shows by our own hand. Whoever calls has compared them with the disk.
 The state before the writes stays what names are looked up in: `Known.sight` and `Known.stand_of` do not
-move with the writes, `Known.entries` does.
+move with the writes, `Known.entries` does. Rows and things stand where the disk has them; a name that it has
+for another, an alias, is never written: `Known.told` says which the tree has.
 """
 
 from __future__ import annotations
@@ -90,6 +91,14 @@ class Known(Protocol):
         """Return what the view shows at a place."""
         ...
 
+    def sight_like(self, stand: Stand) -> Sight | None:
+        """Return what the view shows at a place, or under another name that the disk takes for the same."""
+        ...
+
+    def told(self, stand: Stand) -> Stand:
+        """Return what the tree calls a place of the disk: an alias is the name for which it stands."""
+        ...
+
     def stand_of(self, key: bytes) -> Stand | None:
         """Return where a node of the tree stands, seen or not."""
         ...
@@ -148,7 +157,7 @@ class LocalWrites:
         return self._tag(key)
 
     def _new_directory(self, thing: Thing) -> bytes:
-        sight = self._known.sight(thing.stand)
+        sight = self._known.sight_like(thing.stand)
         if sight is not None and kind_of(sight.node) is Kind.DIRECTORY and not self._present(sight.node):
             return sight.node
         return self._birth(thing.stand, Kind.DIRECTORY)
@@ -163,7 +172,7 @@ class LocalWrites:
         if row is None:
             return Meant(now.places, self._here(), self._mode(thing.mode))
         meant = Meant(now.places, now.contents, now.attributes)
-        if row.stand != thing.stand and self._known.stand_of(key) != thing.stand:
+        if row.stand != thing.stand and self._known.stand_of(key) != self._known.told(thing.stand):
             meant = meant._replace(places=self._place(thing.stand))
         if row.mode != thing.mode:
             meant = meant._replace(attributes=self._mode(thing.mode))
@@ -277,7 +286,7 @@ class LocalWrites:
 
     def _unseen(self, thing: Thing) -> Sight | None:
         """Return what the view shows there, if this disk does not have it already."""
-        sight = self._known.sight(thing.stand)
+        sight = self._known.sight_like(thing.stand)
         if sight is None or kind_of(sight.node) is not thing.kind:
             return None
         shown, present = value(sight.content), self._present(sight.node)
@@ -316,7 +325,7 @@ class LocalWrites:
         before = self._known.stand_of(key)
         if before is None:  # born by this scan
             return place_of(key, fold(entries))[1:] == self._target(stand)
-        return before == stand and not any(act.is_moved for act in self._known.acts(key))
+        return before == self._known.told(stand) and not any(act.is_moved for act in self._known.acts(key))
 
     # at the end
 
@@ -354,7 +363,8 @@ class LocalWrites:
 
     def _target(self, stand: Stand) -> Stand:
         """Return where a node is put: what is written among the orphans goes to the root."""
-        return Stand(ROOT, stand.name) if stand.parent == self._orphanage else stand
+        told = self._known.told(stand)
+        return Stand(ROOT, told.name) if told.parent == self._orphanage else told
 
     def _place(self, stand: Stand) -> frozenset[Place]:
         return frozenset({Place(self._writer.dot(), *self._target(stand))})

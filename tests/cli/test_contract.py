@@ -10,7 +10,7 @@ import pytest
 
 SUMMARY = {
     "schema", "type", "uploaded_files", "downloaded_files", "moved", "deleted_local", "deleted_remote", "conflicts",
-    "skipped", "failed", "uploaded_bytes", "downloaded_bytes", "requests", "seconds",
+    "skipped", "failed", "aliases", "uploaded_bytes", "downloaded_bytes", "requests", "seconds",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Random histories of two to four devices with real folders and one store: the engine, lived through.
 
-What may never come, and what is only counted, is as in `tests.merge.histories`.
+What may never come, and what is only counted, is as in `tests.merge.histories`. One device may have a disk that
+cannot hold all names (`Kinds.naming`): what others have under those stands there under aliases, which nobody else sees.
 """
 
 from __future__ import annotations
@@ -19,18 +20,31 @@ from e2esync.engine import listing
 from e2esync.engine.history import events
 from e2esync.engine.vault import Summary
 from e2esync.errors import StateBehind, StoreUnavailable
+from e2esync.merge.aliases import PLAIN, Naming
 from e2esync.model.store import Store
 from tests.engine import power
+from tests.engine.folding import spelled
 from tests.engine.mortal import CutOff, Death, Meanwhile, run
 from tests.engine.power import Disk, Times
-from tests.engine.shows import shown
+from tests.engine.shows import as_on, shown
 from tests.engine.world import Dev, World
 from tests.merge.histories import Saved
 
-NEVER = {"diverged", "not as shown", "not as listed", "not quiet", "lost", "not whole", "unrecorded"}
+NEVER = {
+    "diverged",
+    "not as shown",
+    "not as listed",
+    "not quiet",
+    "lost",
+    "not whole",
+    "unrecorded",
+    "alias seen",
+}
+ALIAS = b" (alias, "
 COUNTED = ("superseded", "resurrected", "duplicated", "slow")
 
 NAMES = ["a", "b", "c"]
+TWINS = ["a", "A", "b", "\u00e9", "e\u0301", "aux", "x?"]  # some of them one, or refused, on some disks
 DEPTH = 4  # names of a path
 
 
@@ -44,6 +58,7 @@ class Kinds(NamedTuple):
     cut_off: float = 0.0  # chance that the store is out of reach from some step on
     power: float = 0.0  # chance that power is lost at some step of a command
     most_steps: int = 60  # at which any of these comes
+    naming: Naming = PLAIN  # of the disk of one device
 
 
 class History:
@@ -54,7 +69,9 @@ class History:
     ) -> None:
         self.random, self.kinds, self.saved = Random(seed), kinds, Saved()
         self.world, self.times = World(home, store), Times()
-        self.devices = list(self.world.in_order("ABCD"[: number or self.random.randint(2, 4)]).values())
+        names = "ABCD"[: number or self.random.randint(2, 4)]
+        namings = {self.random.choice(names): kinds.naming} if kinds.naming != PLAIN else {}
+        self.devices = list(self.world.in_order(names, namings).values())
         self.written: set[bytes] = set()  # contents beside those that have a number
         self.published: set[int] = set()  # contents that stood on a disk when it was pushed
         self.trace: list[str] = []
@@ -152,10 +169,11 @@ class History:
         """Let everything go round, and look."""
         found: Counter[str] = Counter()
         found["slow"] = self.settle() > 3  # rounds, the last of which has nothing to say
-        first = self.devices[0].tree()
+        first = next(dev for dev in self.devices if dev.naming == PLAIN).tree()
+        found["alias seen"] = sum(ALIAS in path for path in first)
         for dev in self.devices:
             tree = dev.tree()
-            found["diverged"] += dev.differs(first) != {}
+            found["diverged"] += dev.differs(as_on(dev, first)) != {}
             found["not as shown"] += shown(dev) != {path: thing[0] for path, thing in tree.items()}
             found["not as listed"] += {
                 entry.path for entry in listing.entries(dev.vault.state)
@@ -232,16 +250,21 @@ class User:
     """Does things in a folder."""
 
     def __init__(self, history: History, dev: Dev) -> None:
-        self.random, self.saved, self.root = history.random, history.saved, dev.root
+        self.random, self.saved, self.root, self.naming = history.random, history.saved, dev.root, dev.naming
+        self.names = NAMES if history.kinds.naming == PLAIN else TWINS
         self.tell = lambda text: history.trace.append(f"{dev.name} {text}")
 
     def do_something(self) -> None:
         everything = sorted(_below(self.root))
         files = [path for path in everything if path.is_file()]
         directories = [path for path in everything if path.is_dir()]
-        target = self.random.choice([self.root, *directories]) / self.random.choice(NAMES)
+        target = self.random.choice([self.root, *directories]) / self.random.choice(self.names)
         chance = self.random.random()
-        if chance < 0.34:
+        if not self.naming.holds(os.fsencode(target.name)):
+            return
+        if self.naming != PLAIN and files and chance > 0.9:
+            self._move_as_it_is(self.random.choice(files), target)
+        elif chance < 0.34:
             self._create(target, is_file=chance < 0.24)
         elif chance < 0.86 and files:
             self._use(self.random.choice(files), target)
@@ -261,7 +284,12 @@ class User:
         path.write_bytes(content_of(number))
         self.tell(f"put {self._name(path)} {number}")
 
+    def _move_as_it_is(self, path: Path, target: Path) -> None:
+        """Move a file under the name that it has here into another directory."""
+        self._move_file(path, target.parent / path.name)
+
     def _create(self, target: Path, *, is_file: bool) -> None:
+        target = spelled(target, self.naming)
         if target.exists() or self._depth(target) > DEPTH:
             return
         if is_file:
@@ -296,6 +324,8 @@ class User:
         self.tell(f"rm {self._name(top)}")
 
     def _move_file(self, old: Path, new: Path) -> None:
+        there = spelled(new, self.naming)
+        new = new if there == old else there  # its own other spelling, or over what it takes for the same
         if old == new or new.is_dir() or self._depth(new) > DEPTH:
             return
         if new.exists():
@@ -305,6 +335,8 @@ class User:
         self.tell(f"mv {self._name(old)} {self._name(new)}")
 
     def _move_directory(self, old: Path, new: Path) -> None:
+        there = spelled(new, self.naming)
+        new = new if there == old else there
         if new.exists() or old in new.parents:
             return
         inside = list(_below(old))

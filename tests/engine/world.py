@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from e2esync.engine.push import push
 from e2esync.engine.sync import sync
 from e2esync.engine.vault import Clock, Summary, SyncedFolder
 from e2esync.format import names
+from e2esync.merge.aliases import PLAIN, Naming
 from e2esync.merge.guards import Risk
 from e2esync.model.store import Store
 from e2esync.vault.cipher import VaultCipher
@@ -34,6 +35,7 @@ from e2esync.vault.device import Device, create_device
 from e2esync.vault.identity import Identity, create_identity, open_identity
 from e2esync.vault.keyring import Keyring, create_vault, open_keyring
 from e2esync.vault.membership import Membership
+from tests.engine.folding import FoldingFolder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -86,6 +88,7 @@ class Dev:
     device: Device
     store: Store
     clock: PassedClock
+    naming: Naming = PLAIN  # of its disk
     vault: SyncedFolder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -175,7 +178,7 @@ def opened(dev: Dev) -> SyncedFolder:
         names=(dev.name, "Ann canary"),
         accepted=frozenset(Risk),  # tests of the guards take that away
         state=FolderState(dev.home / "state.db"),
-        folder=LocalFolder.open(dev.root),
+        folder=LocalFolder.open(dev.root) if dev.naming == PLAIN else FoldingFolder(dev.root, dev.naming),
     )
 
 
@@ -203,6 +206,7 @@ class World:
         keys: Keys | None = None,
         store: Store | None = None,
         device: Device | None = None,
+        naming: Naming = PLAIN,
     ) -> Dev:
         """A device that has just joined, with an empty folder."""
         keys = keys or self.keys
@@ -210,15 +214,19 @@ class World:
         folder = LocalFolder.create(home / "folder")
         folder.write_marker(keys.vault_id)
         folder.close()
-        dev = Dev(name, home, keys, device or create_device(keys.identity), store or self.store, self.clock)
+        device = device or create_device(keys.identity)
+        dev = Dev(name, home, keys, device, store or self.store, self.clock, naming)
         self.devices.append(dev)
         return dev
 
-    def in_order(self, names: Iterable[str]) -> dict[str, Dev]:
+    def in_order(self, names: Iterable[str], namings: Mapping[str, Naming] = {}) -> dict[str, Dev]:
         """Devices whose ids are in the order of their names: that decides between equal sequences."""
         wanted = sorted(names)
         made = sorted((create_device(self.keys.identity) for _ in wanted), key=lambda device: device.id)
-        return {name: self.device(name, device=device) for name, device in zip(wanted, made, strict=True)}
+        return {
+            name: self.device(name, device=device, naming=namings.get(name, PLAIN))
+            for name, device in zip(wanted, made, strict=True)
+        }
 
     def fresh(self, name: str, store: Store | None = None) -> Dev:
         """A device that knows nothing but the words, and reads all else from the store."""

@@ -139,13 +139,13 @@ MUTATIONS = {
         "self._result.gone += [Gone(directory.path + b'/' + r.name, r) for r in self._state.rows_in(directory.number or b'')]",
         "tests/engine",
         (
-            "self._result.failed.append((path, unreadable.reason))\n            return False",
+            "self._result.failed.append((item.path, unreadable.reason))\n            return False",
             "return True",
         ),
     ),
     "scan: gone counts at the first look": Mutation(
         "engine/scan.py",
-        "self._result.gone = [item for item in gone if self._is_missing(item.path)]",
+        "self._result.gone = [item for item in gone if self._is_missing(item)]",
         "self._result.gone = gone",
         "tests/engine/test_push_pull.py",
     ),
@@ -208,8 +208,8 @@ MUTATIONS = {
     ),
     "crowds: a copy is named by the device that merges": Mutation(
         "engine/crowds.py",
-        "Crowded(parent, name, state.stand",
-        'Crowded(parent, name.replace(b"(conflict, ", b"(conflict, %b " % vault.names[0].encode()), state.stand',
+        "called.get(name, name),",
+        'name.replace(b"(conflict, ", b"(conflict, %b " % self._vault.names[0].encode()),',
         "tests/engine/test_cases.py",
     ),
     "crowds: not arranged again after a local write": Mutation(

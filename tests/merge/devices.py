@@ -356,6 +356,12 @@ class _Scan:
     def sight(self, stand: Stand) -> Sight | None:
         return self._view.get(stand)
 
+    def sight_like(self, stand: Stand) -> Sight | None:
+        return self.sight(stand)
+
+    def told(self, stand: Stand) -> Stand:
+        return stand
+
     def stand_of(self, key: bytes) -> Stand | None:
         return self._stands.get(key)
 

@@ -80,6 +80,11 @@ class DiskTables(Tables):
         row = self._db.execute(f"SELECT {_ROW} FROM row WHERE number = ?", (number,)).fetchone()
         return DiskRow._make(row) if row else None
 
+    def directories_in(self, parent: bytes) -> list[DiskRow]:
+        """Return the rows of the directories in a directory."""
+        query = f"SELECT {_ROW} FROM row WHERE parent = ? AND number IS NOT NULL"
+        return [DiskRow._make(row) for row in self._db.execute(query, (parent,))]
+
     def directories_without(self, bits: int) -> list[DiskRow]:
         """Return the rows of directories whose mode lacks any of these bits."""
         query = f"SELECT {_ROW} FROM row WHERE number IS NOT NULL AND mode & ? != ?"

@@ -49,6 +49,14 @@ class TreeTables(Tables):
             node for (node,) in self._db.execute("SELECT node FROM moved WHERE parent = ?", (number,))
         )
 
+    def names_in(self, number: bytes) -> list[bytes]:
+        """Return the names of the nodes that stand in a directory."""
+        query = """
+            SELECT substr(key, 17, length(key) - 22) FROM node
+            WHERE key > ? AND key < ? AND key NOT IN (SELECT node FROM moved)
+            UNION SELECT name FROM moved WHERE parent = ?"""
+        return [name for (name,) in self._db.execute(query, (number, number + LAST, number))]
+
     def count_nodes(self) -> int:
         """Return how many nodes there are."""
         return int(self._db.execute("SELECT count(*) FROM node").fetchone()[0])
@@ -164,6 +172,10 @@ class TreeTables(Tables):
         """Return directory and name where a node of the tree stands."""
         row = self._db.execute("SELECT parent, name FROM moved WHERE node = ?", (node,)).fetchone()
         return row or birthplace(node)[:2]
+
+    def directory_numbers(self) -> list[bytes]:
+        """Return the numbers of all directories of the tree, but the root."""
+        return [number for (number,) in self._db.execute("SELECT number FROM directory ORDER BY number")]
 
     def moved_directories(self) -> list[bytes]:
         """Return the directories that do not stand where they were born."""
