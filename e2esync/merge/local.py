@@ -316,7 +316,9 @@ class LocalWrites:
             if not entries:
                 if kind is Kind.DIRECTORY or not self._known.is_dead(key):
                     return key
-            elif self._stays(key, stand, entries):
+            elif self._stays(key, stand, entries) and not (
+                kind is Kind.DIRECTORY and self._is_elsewhere(key)
+            ):
                 return key
         raise AssertionError("unreachable")
 
@@ -326,6 +328,10 @@ class LocalWrites:
         if before is None:  # born by this scan
             return place_of(key, fold(entries))[1:] == self._target(stand)
         return before == self._known.told(stand) and not any(act.is_moved for act in self._known.acts(key))
+
+    def _is_elsewhere(self, key: bytes) -> bool:
+        """Return whether something on the disk is that directory already: another one is not the same."""
+        return (key, b"") in self._adopted or bool(self._present(key))
 
     # at the end
 

@@ -11,6 +11,8 @@ from random import Random
 import pytest
 
 from e2esync.engine import listing, merge
+from e2esync.engine.fetch import fetch_good
+from e2esync.engine.push import begin
 from e2esync.engine.sync import sync
 from e2esync.errors import SafetyStop
 from e2esync.tree.keys import ROOT, Kind, node_key
@@ -250,6 +252,22 @@ def test_directories_moved_into_each_other_by_three_devices_stand_the_same_every
                 once(dev)
         round_of(*devices)
         assert {path.name for path in devices[0].root.rglob("in *")} == {f"in {name}" for name in names}
+
+
+def test_a_directory_made_where_another_goes_back_to_is_one_of_its_own(pair):
+    a, b = pair
+    write(a, "d/x", b"1")
+    round_of(a, b)
+    (a.root / "d").rename(a.root / "e")
+    round_of(a, b)
+    (a.root / "e").rename(a.root / "d")
+    once(a)
+    fetch_good(b.vault, begin(b.vault))  # joined, and cut off before it was applied
+    write(b, "d/new", b"2")
+    b.push()
+    round_of(a, b)
+    assert {content for content in files(a).values() if content is not None} == {b"1", b"2"}
+    assert files(a)["d/x"] == b"1"
 
 
 def move_one(dev: Dev, random: Random, names: str) -> None:
