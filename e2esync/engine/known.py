@@ -19,7 +19,7 @@ from e2esync.engine.takeover import incoming, take_over
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.merge.aliases import PLAIN, real_name
 from e2esync.merge.arrange import Sight
-from e2esync.merge.fold import fold, place_of
+from e2esync.merge.fold import fold
 from e2esync.merge.join import NO_ENTRIES, Entries
 from e2esync.merge.local import Act, Row, Thing
 from e2esync.merge.standing import ORPHANS, Stand
@@ -169,8 +169,8 @@ class KnownHere:
             self._left.append(row.node)  # maybe it stands elsewhere too, with the same content
         if row.stand.parent == self._orphanage:
             self._left.append(row.node)  # what is written there is put into the root
-        if self._naming != PLAIN and place_of(row.node, fold(self.entries(row.node))).name != row.stand.name:
-            self._left.append(row.node)  # under an alias, or spelled otherwise
+        if self._naming != PLAIN and (instead is None or instead.stand != row.stand):
+            self._left.append(row.node)  # maybe it has to stand under an alias, or be spelled otherwise
         self._rows.append(disk_row)
 
     def drop_row(self, row: Row) -> None:

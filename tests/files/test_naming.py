@@ -37,6 +37,13 @@ def test_a_trial_shows_what_a_disk_takes_for_one_and_what_it_refuses(case, form,
     assert tried_names(disk.make, disk.is_there) == naming
 
 
+def test_a_disk_that_has_no_letters_but_those_of_ascii_is_tried_all_the_same():
+    disk = Disk(Naming(folds_case=True))
+    assert tried_names(lambda name: name.isascii() and disk.make(name), disk.is_there) == Naming(
+        folds_case=True
+    )
+
+
 def test_a_disk_of_linux_holds_all_names_and_nothing_is_left_of_the_trial(world):
     assert world.folder.naming() == PLAIN
     assert world.temporary() == []
