@@ -83,10 +83,16 @@ class KnownHere:
         return Sight(key, shown.content, shown.dots, shown.mode, shown.is_first)
 
     def sight_like(self, stand: Stand) -> Sight | None:
-        """Return what the view showed at a place before, or under another name that the disk takes for the same."""
+        """Return what the view showed at a place before, or under another name that the disk takes for the same.
+
+        What has an alias may be there under its own name still, if this device has lost its state.
+        """
         sight = self.sight(stand)
-        if sight is not None or self.is_blank or not self._naming.folds:
+        if sight is not None or self.is_blank or self._naming == PLAIN:
             return sight
+        alias = self._state.alias_of(*stand)
+        if alias is not None:
+            return self.sight(stand._replace(name=alias))
         if self._likes[0] != stand.parent:
             self._likes = stand.parent, {}
             for name in self._state.names_in(stand.parent):

@@ -158,7 +158,7 @@ class LocalWrites:
 
     def _new_directory(self, thing: Thing) -> bytes:
         sight = self._known.sight_like(thing.stand)
-        if sight is not None and kind_of(sight.node) is Kind.DIRECTORY and not self._present(sight.node):
+        if sight is not None and kind_of(sight.node) is Kind.DIRECTORY and not self._is_elsewhere(sight.node):
             return sight.node
         return self._birth(thing.stand, Kind.DIRECTORY)
 

@@ -44,7 +44,17 @@ ALIAS = b" (alias, "
 COUNTED = ("superseded", "resurrected", "duplicated", "slow")
 
 NAMES = ["a", "b", "c"]
-TWINS = ["a", "A", "b", "\u00e9", "e\u0301", "aux", "x?"]  # some of them one, or refused, on some disks
+TWINS = [
+    "a",
+    "A",
+    "b",
+    "\u00e9",
+    "e\u0301",
+    "ss",
+    "\u00df",
+    "aux",
+    "x?",
+]  # some of them one, or refused, on some disks
 DEPTH = 4  # names of a path
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.folding import MAC, STICK
+from tests.engine.folding import FINER, MAC, STICK
 from tests.engine.histories import NEVER, History, Kinds
 
-CHUNK = 10
+CHUNK = 8
 KINDS = {
     "plain": Kinds(),
     "killed": Kinds(killed=0.4),
@@ -19,7 +19,7 @@ KINDS = {
 
 
 @pytest.mark.case(4, 6)
-@pytest.mark.parametrize("naming", [MAC, STICK], ids=["mac", "stick"])
+@pytest.mark.parametrize("naming", [MAC, STICK, FINER], ids=["mac", "stick", "finer"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_happens_all_come_to_the_same_and_no_other_device_sees_an_alias(tmp_path, kind, naming):
     for seed in range(CHUNK):

@@ -88,6 +88,13 @@ class CrowdTables(Tables):
         row = self._db.execute(query, (parent, name)).fetchone()
         return row[0] if row else None
 
+    def alias_of(self, parent: bytes, told: bytes) -> bytes | None:
+        """Return what stands for a name in a directory; None if that itself does."""
+        row = self._db.execute(
+            "SELECT name FROM alias WHERE parent = ? AND told = ?", (parent, told)
+        ).fetchone()
+        return row[0] if row else None
+
     def aliases_on_disk(self) -> list[Aliased]:
         """Return the aliases under which something stands on the disk."""
         query = "SELECT alias.* FROM alias JOIN row USING (parent, name) ORDER BY parent, name"
