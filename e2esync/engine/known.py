@@ -14,7 +14,7 @@ from e2esync.engine.had import can_be_had
 from e2esync.engine.plan import settle_all
 from e2esync.engine.reading import ChangedWhileRead, Likely, Read, Reader
 from e2esync.engine.scan import LETTERS
-from e2esync.engine.shown import decoded, dots_bytes, dots_of, encoded, entries_of, shown_at
+from e2esync.engine.shown import decoded, digest_of, dots_bytes, dots_of, encoded, entries_of, shown_at
 from e2esync.engine.takeover import incoming, take_over
 from e2esync.engine.vault import Summary, SyncedFolder
 from e2esync.merge.aliases import PLAIN, real_name
@@ -99,7 +99,12 @@ class KnownHere:
                 self._likes[1].setdefault(self._naming.folded(name), []).append(name)
         like = self._likes[1].get(self._naming.folded(stand.name), ())
         sights = (self.sight(stand._replace(name=name)) for name in like)
-        return next((sight for sight in sights if sight is not None), None)
+        return next((sight for sight in sights if sight is not None and not self._is_ignored(sight)), None)
+
+    def _is_ignored(self, sight: Sight) -> bool:
+        """Return whether something is not on this disk since rules have it ignored: what comes there is not that."""
+        thing = sight.node if sight.is_first else sight.node + digest_of(sight.content)
+        return self._state.is_ignored(thing)
 
     def told(self, stand: Stand) -> Stand:
         """Return what the tree calls a place of the disk: an alias is the name for which it stands."""

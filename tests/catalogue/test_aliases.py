@@ -466,3 +466,18 @@ def test_ignore_rules_name_the_real_names_of_what_has_an_alias(pair, stick):
         "d/keep": "1",
         "d/x": "2",
     }
+
+
+@pytest.mark.case(4)
+def test_a_new_file_is_not_one_that_is_ignored_here_though_the_disk_takes_their_names_for_one(three):
+    laptop, desk, mac = three
+    put(laptop, ".e2esyncignore", "a\n")
+    put(desk, "a", "of desk")  # before the rules came
+    round_of_pushes = [dev.push() for dev in (desk, laptop)]
+    assert [summary.failed for summary in round_of_pushes] == [[], []]
+    mac.sync()
+    put(mac, "A", "of mac")
+    for dev in (mac, laptop, mac):
+        once(dev)
+    assert files(laptop)["A"] == "of mac"
+    assert mac.count(mac.sync).requests["PUT"] == 0
