@@ -78,8 +78,9 @@ class OnDisk:
             return True
         above, _, name = path.rpartition(b"/")
         if self._listed is None or self._listed[0] != above:
-            self._listed = above, frozenset(name for name, _ in self._folder.list(above))
-        return name in self._listed[1]
+            names = (self._naming.listed(name) for name, _ in self._folder.list(above))
+            self._listed = above, frozenset(names)
+        return self._naming.listed(name) in self._listed[1]
 
     def is_as_left(self, row: DiskRow, here: Fingerprint, path: bytes) -> bool:
         """Return whether the thing at `path` is as our own hand left it; of a directory only itself counts.

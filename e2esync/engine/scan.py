@@ -224,7 +224,10 @@ class _Scanner:
             row = next(rows, None)
         spelled = self._spelled_otherwise([name for name, _ in new], gone) if new and gone else {}
         for name, fingerprint in new:
-            self._compare(directory, prefix + name, fingerprint, spelled.get(name), below)
+            here = spelled.get(name)
+            if here is not None and self._naming.listed(here.name) == self._naming.listed(name):
+                name = here.name  # noqa: PLW2901  so it was written, and the disk lists it otherwise
+            self._compare(directory, prefix + name, fingerprint, here, below)
         self._result.gone += [item for item in gone if not self._is_ignored_row(item)]
         return below
 

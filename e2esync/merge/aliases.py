@@ -33,6 +33,7 @@ class Naming(NamedTuple):
     folds_case: bool = False  # it takes names that differ in case only for one
     folds_form: bool = False  # and composed and decomposed ones
     reserves: bool = False  # it refuses what Windows does
+    rewrites_form: bool = False  # it lists names in a form of its own, whatever they were written in
 
     @property
     def folds(self) -> bool:
@@ -57,6 +58,13 @@ class Naming(NamedTuple):
     def is_same(self, one: bytes, other: bytes) -> bool:
         """Return whether the disk takes two names for one."""
         return one == other or (self.folds and self.folded(one) == self.folded(other))
+
+    def listed(self, name: bytes) -> bytes:
+        """Return what is the same for a name as it was written, and as the disk lists it."""
+        if not self.rewrites_form or name.isascii():
+            return name
+        text = unicodedata.normalize("NFC", name.decode("utf-8", "surrogateescape"))
+        return text.encode("utf-8", "surrogateescape")
 
     def holds(self, name: bytes) -> bool:
         """Return whether the disk has anything under this name."""

@@ -10,7 +10,7 @@ import pytest
 
 from e2esync.engine.conflicts import conflicts
 from tests.catalogue.hands import COPY, files, move, once, put, remove, round_of
-from tests.engine.folding import MAC, STICK
+from tests.engine.folding import MAC, OLD_MAC, STICK
 from tests.engine.mortal import Death, run
 from tests.engine.world import Dev, World
 
@@ -382,6 +382,64 @@ def test_a_spelling_that_was_changed_there_is_changed_here(three):
     round_of(*three)
     assert files(mac) == {NFC: None, f"{NFC}/in": "1"}
     assert inode(mac, f"{NFC}/in") == was
+
+
+@pytest.mark.case(1, 3)
+def test_a_disk_that_spells_all_names_its_own_way_renames_nothing_elsewhere(pair, world):
+    laptop, desk = pair
+    mac = world.device("old mac", naming=OLD_MAC)
+    put(laptop, NFC, "1")
+    put(laptop, f"d-{NFC}/{NFC}", "2")
+    for dev in (laptop, mac, desk):
+        once(dev)
+    assert files(mac).keys() == {NFD, f"d-{NFD}", f"d-{NFD}/{NFD}"}
+    for dev in (mac, laptop, desk, mac):
+        assert dev.count(dev.sync).requests["PUT"] == 0
+    put(mac, NFD, "edited")
+    move(mac, f"d-{NFD}/{NFD}", f"d-{NFD}/{NFD.upper()}")
+    put(desk, f"d-{NFC}/new-{NFC}", "3")
+    put(laptop, NFD, "a twin")
+    for _ in range(2):
+        for dev in (mac, laptop, desk):
+            once(dev)
+    there = f"d-{NFC}"
+    wanted = {
+        NFC: "edited",
+        NFD: "a twin",
+        there: None,
+        f"{there}/{NFD.upper()}": "2",
+        f"{there}/new-{NFC}": "3",
+    }
+    assert files(desk) == files(laptop) == wanted
+    assert sorted(filter(None, files(mac).values())) == ["2", "3", "a twin", "edited"]
+    for dev in (mac, laptop, desk, mac):
+        assert dev.count(dev.sync).requests["PUT"] == 0
+
+
+@pytest.mark.case(1)
+@pytest.mark.parametrize("after", [False, True])
+def test_where_all_names_are_spelled_another_way_a_kill_loses_nothing_and_renames_nothing(tmp_path, after):
+    for at in count(1):
+        world = World(tmp_path / str(at))
+        laptop, mac = world.device("laptop"), world.device("mac", naming=OLD_MAC)
+        put(laptop, NFC, "1")
+        put(laptop, f"d-{NFC}/{NFC}", "2")
+        once(laptop)
+        once(mac)
+        move(laptop, NFC, f"d-{NFC}/x-{NFC}")
+        put(laptop, f"e-{NFC}/{NFC}", "3")
+        put(laptop, f"d-{NFC}/{NFC}", "edited")
+        once(laptop)
+        done = run(mac, "sync", Death(at, after=after))
+        wanted = files(laptop)
+        for dev in (mac, laptop, mac):
+            once(dev)
+        assert files(laptop) == wanted, at
+        assert {unicodedata.normalize("NFC", path): content for path, content in files(mac).items()} == wanted
+        world.close()
+        if done:
+            break
+    assert at > 10
 
 
 # row 6

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 from pathlib import Path
 
 from e2esync.adapters.files import LocalFolder
@@ -17,6 +18,9 @@ from e2esync.merge.aliases import Naming
 
 MAC = Naming(folds_case=True, folds_form=True)
 STICK = Naming(folds_case=True, reserves=True)  # as exFAT, and the disks of Windows
+
+
+OLD_MAC = MAC._replace(rewrites_form=True)  # as HFS+: all names are decomposed
 
 
 class Finer(Naming):
@@ -56,7 +60,7 @@ class FoldingWalker(Walker):
                     raise OSError(errno.EINVAL, "the disk refuses this name")
                 same = [each for each in names_in(directory) if self._naming.is_same(each, name)]
                 assert len(same) <= 1, f"two names are one on this disk: {same}"
-                found += same or [name]
+                found += same or [written(name, self._naming)]
                 if position + 1 == len(names) or not same:
                     return b"/".join([*found, *names[position + 1 :]])
                 below = os.open(same[0], os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
@@ -88,4 +92,12 @@ def spelled(path: Path, naming: Naming) -> Path:
     for name in os.listdir(path.parent):
         if naming.is_same(os.fsencode(name), os.fsencode(path.name)):
             return path.parent / name
-    return path
+    return path.parent / os.fsdecode(written(os.fsencode(path.name), naming))
+
+
+def written(name: bytes, naming: Naming) -> bytes:
+    """A new name as the disk writes it."""
+    if not naming.rewrites_form:
+        return name
+    text = unicodedata.normalize("NFD", name.decode("utf-8", "surrogateescape"))
+    return text.encode("utf-8", "surrogateescape")

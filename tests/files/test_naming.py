@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 
 import pytest
 
@@ -17,31 +18,36 @@ class Disk:
     """Files by their folded names."""
 
     def __init__(self, naming: Naming) -> None:
-        self._naming, self._files = naming, set[bytes]()
+        self._naming, self._files = naming, dict[bytes, bytes]()
 
     def make(self, name: bytes) -> bool:
         if self._naming.holds(name):
-            self._files.add(self._naming.folded(name))
+            own_form = unicodedata.normalize("NFD", name.decode()).encode()
+            written = own_form if self._naming.rewrites_form else name
+            self._files.setdefault(self._naming.folded(name), written)
         return self._naming.holds(name)
 
     def is_there(self, name: bytes) -> bool:
         return self._naming.folded(name) in self._files
 
+    def names(self) -> list[bytes]:
+        return list(self._files.values())
+
 
 @pytest.mark.parametrize("case", [False, True])
 @pytest.mark.parametrize("form", [False, True])
 @pytest.mark.parametrize("reserves", [False, True])
-def test_a_trial_shows_what_a_disk_takes_for_one_and_what_it_refuses(case, form, reserves):
-    naming = Naming(case, form, reserves)
+@pytest.mark.parametrize("rewrites", [False, True])
+def test_a_trial_shows_what_a_disk_takes_for_one_and_what_it_refuses(case, form, reserves, rewrites):
+    naming = Naming(case, form, reserves, rewrites and form)
     disk = Disk(naming)
-    assert tried_names(disk.make, disk.is_there) == naming
+    assert tried_names(disk.make, disk.is_there, disk.names) == naming
 
 
 def test_a_disk_that_has_no_letters_but_those_of_ascii_is_tried_all_the_same():
     disk = Disk(Naming(folds_case=True))
-    assert tried_names(lambda name: name.isascii() and disk.make(name), disk.is_there) == Naming(
-        folds_case=True
-    )
+    tried = tried_names(lambda name: name.isascii() and disk.make(name), disk.is_there, disk.names)
+    assert tried == Naming(folds_case=True)
 
 
 def test_a_disk_of_linux_holds_all_names_and_nothing_is_left_of_the_trial(world):

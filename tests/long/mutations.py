@@ -212,6 +212,30 @@ MUTATIONS = {
         'name.replace(b"(conflict, ", b"(conflict, %b " % self._vault.names[0].encode()),',
         "tests/engine/test_cases.py",
     ),
+    "aliases: a name of this disk gets into the tree": Mutation(
+        "engine/known.py",
+        "        told = self._state.alias_at(*stand)\n",
+        "        return stand\n        told = self._state.alias_at(*stand)\n",
+        "tests/catalogue/test_aliases.py",
+    ),
+    "aliases: what has a name in another spelling is taken for what is to come": Mutation(
+        "engine/ondisk.py",
+        "        if row is not None or not self._naming.folds:\n",
+        "        if row is not None or self._naming.folds or not self._naming.folds:\n",
+        "tests/catalogue/test_aliases.py",
+    ),
+    "aliases: a rename in case only is a deletion and a birth": Mutation(
+        "engine/scan.py",
+        " if new and gone else {}",
+        " if new and gone and not new else {}",
+        "tests/catalogue/test_aliases.py",
+    ),
+    "aliases: a folder that comes to another disk has deleted what could not follow": Mutation(
+        "engine/disknames.py",
+        "            state.drop_rows(lost)\n",
+        "",
+        "tests/catalogue/test_aliases.py",
+    ),
     "crowds: not arranged again after a local write": Mutation(
         "engine/takeover.py",
         "    arrange_crowds(vault,",

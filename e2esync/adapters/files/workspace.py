@@ -8,7 +8,7 @@ trash/      files that were replaced or removed, for a grace time
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 
 from e2esync.adapters.files.faults import CannotWrite, is_full, reading, staging
@@ -16,7 +16,7 @@ from e2esync.adapters.files.fingerprint import look
 from e2esync.adapters.files.staging import TemporarySpace
 from e2esync.adapters.files.syscalls import open_beneath
 from e2esync.adapters.files.trash import Trash
-from e2esync.adapters.files.walk import RESERVED
+from e2esync.adapters.files.walk import RESERVED, names_in
 from e2esync.merge.aliases import Naming
 
 _MARKER = b"folder-id"
@@ -49,14 +49,16 @@ def make_workspace(root: int) -> None:
         os.mkdir(RESERVED, 0o700, dir_fd=root)
 
 
-def tried_names(make: Callable[[bytes], bool], is_there: Callable[[bytes], bool]) -> Naming:
-    """Return what a disk makes of names. `make` makes a file and says whether it could."""
+def tried_names(
+    make: Callable[[bytes], bool], is_there: Callable[[bytes], bool], names: Callable[[], Container[bytes]]
+) -> Naming:
+    """Return what a disk makes of names. `make` makes a file and says whether it could; `names` lists all."""
+    composed, decomposed = "names-\u00e9".encode(), "names-e\u0301".encode()
     make(b"names")
-    return Naming(
-        folds_case=is_there(b"NAMES"),
-        folds_form=make("names-\u00e9".encode()) and is_there("names-e\u0301".encode()),
-        reserves=not make(b"names-?"),
-    )
+    folds_case = is_there(b"NAMES")
+    folds_form = make(composed) and is_there(decomposed)
+    rewrites_form = folds_form and composed not in names()
+    return Naming(folds_case, folds_form, reserves=not make(b"names-?"), rewrites_form=rewrites_form)
 
 
 class Workspace:
@@ -110,7 +112,9 @@ class Workspace:
 
         with staging(RESERVED):
             try:
-                return tried_names(make, lambda name: look(directory, name) is not None)
+                return tried_names(
+                    make, lambda name: look(directory, name) is not None, lambda: names_in(directory)
+                )
             finally:
                 for name in made:
                     os.unlink(name, dir_fd=directory)
