@@ -83,7 +83,8 @@ def scan(folder: LocalFolder, state: FolderState, *, clock: Clock, within: Withi
     A directory that is named is walked whole: what came with it may not be named.
     """
     noted = state.get(RULES_NOTED)
-    if within is not None and noted != ANEW and state.has_rows():
+    can_name = not state.naming().folds  # else only a listing tells how a name is spelled
+    if within is not None and can_name and noted != ANEW and state.has_rows():
         try:
             scanner = _Scanner(folder, state, clock)
             scanner.look_at(within, rules=noted)
