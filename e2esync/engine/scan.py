@@ -212,10 +212,8 @@ class _Scanner:
             here = row if row is not None and row.name == name else None
             if here is not None:
                 row = next(rows, None)
-            if name == RULES_FILE and self._is_partial:
-                raise _RulesChanged
             if name == RULES_FILE:
-                self._rules.look_into(directory.path)
+                self._see_rules(directory)
             if here is None and self._folds:
                 new.append((name, fingerprint))
             else:
@@ -244,6 +242,12 @@ class _Scanner:
         places = {(row.parent, row.name) for row in found.values()}
         gone[:] = [item for item in gone if (item.row.parent, item.row.name) not in places]
         return found
+
+    def _see_rules(self, directory: _Directory) -> None:
+        """See that the rules in a directory can be understood; where only a part is looked at, they are news."""
+        if self._is_partial:
+            raise _RulesChanged
+        self._rules.look_into(directory.path)
 
     def _is_ignored_row(self, gone: Gone) -> bool:
         """Return whether what is gone is ignored: then it is not followed any more, and not gone."""
