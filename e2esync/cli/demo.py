@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from e2esync.cli import options as o
@@ -18,6 +20,8 @@ _CONTENT = "The meeting is at noon, by the old oak.\n"
 _EDITED = _CONTENT + "Bring the maps.\n"
 _OF_LAPTOP, _OF_DESKTOP = "And a lantern.\n", "And a rope.\n"
 _NAME = "meeting-notes.txt"
+_DEVICES = ("laptop", "desktop")
+_DEADLINE = 60.0  # seconds
 _PROGRAM = (sys.executable, "-m", "e2esync")
 
 
@@ -30,16 +34,20 @@ class DemoFailed(E2ESyncError):
 def demo(
     json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
 ) -> None:
-    """Take a short tour: two devices, one store and what its provider sees; a conflict, and a version that comes back."""
+    """Take a short tour: two devices with the daemon, one store and what its provider sees; a conflict, and a version that comes back."""
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     root = Path(tempfile.mkdtemp(prefix="e2esync-demo-"))
     tour = _Tour(root, session.out)
     tour.first_device()
     tour.provider()
     tour.second_device()
-    tour.edit()
-    tour.conflict()
-    tour.restore()
+    try:
+        tour.daemons()
+        tour.edit()
+        tour.conflict()
+        tour.restore()
+    finally:
+        tour.end_daemons()
     tour.verify()
     session.out.document(
         "demo", directory=str(root), store=str(root / "store"), folders=[str(tour.laptop), str(tour.desktop)]
@@ -94,48 +102,57 @@ class _Tour:
         self._run("desktop", "pull")
         self._expect(self.desktop, _CONTENT)
 
+    def daemons(self) -> None:
+        """Let both devices keep their folders by themselves."""
+        self.say(
+            "Both start the daemon, which nobody has to think of again: from here on nobody pushes or pulls."
+            " (It waits two seconds for a file to be quiet, and five between two looks at the store; less here.)"
+        )
+        for device in _DEVICES:
+            self._run(device, "start", "--settle", "0.2", "--poll", "0.3")
+
+    def end_daemons(self) -> None:
+        """End them, also where the tour broke off."""
+        self.say("Both stop.")
+        for device in _DEVICES:
+            self._run(device, "stop")
+
     def edit(self) -> None:
-        """Edit on one device, and bring it to the other."""
-        self.say("The desktop adds a line and pushes; the laptop pulls.")
+        """Edit on one device, and see it come to the other."""
+        self.say("The desktop adds a line and saves. A moment later the laptop has it.")
         (self.desktop / _NAME).write_text(_EDITED)
-        self._run("desktop", "push")
-        self._run("laptop", "pull")
+        self._await(lambda: _content_of(self.laptop) == [_EDITED])
         self._expect(self.laptop, _EDITED)
+        self._run("laptop", "status")
         self.say("How is the file stored, and whose public key opens it?")
         self._run("laptop", "inspect", self.laptop / _NAME)
 
     def conflict(self) -> None:
         """Edit on both devices at the same time, and settle it."""
-        self.say("Now both edit the same file without seeing each other, and sync.")
+        self.say("Now both are out of reach for a while (paused, here), and both edit the same file.")
+        for device in _DEVICES:
+            self._run(device, "pause")
         (self.laptop / _NAME).write_text(_EDITED + _OF_LAPTOP)
         (self.desktop / _NAME).write_text(_EDITED + _OF_DESKTOP)
-        for device in ("laptop", "desktop", "laptop"):
-            self._run(device, "sync")
-        if sorted(path.read_text() for path in self.laptop.glob("*.txt")) != sorted(
-            _EDITED + line for line in (_OF_LAPTOP, _OF_DESKTOP)
-        ):
-            raise DemoFailed(
-                "the two edits do not stand beside each other",
-                why="they should, on all devices",
-                fix="report this",
-            )
+        for device in _DEVICES:
+            self._run(device, "resume")
+        both = sorted(_EDITED + line for line in (_OF_LAPTOP, _OF_DESKTOP))
+        self._await(lambda: _content_of(self.laptop) == _content_of(self.desktop) == both)
         self.say("Neither is lost: one keeps the name, the other stands beside it. Which is it to be?")
         self._run("laptop", "conflicts", "list")
         self._run("laptop", "conflicts", "resolve", self.laptop / _NAME, "--keep", "this")
-        self._run("laptop", "sync")
-        self._run("desktop", "sync")
+        self._await(lambda: len(_content_of(self.desktop)) == 1)
 
     def restore(self) -> None:
-        """Delete the file, and bring its first version back."""
+        """Delete the file, and bring its last version back."""
         self.say("The desktop deletes the file. Every version of it is in the vault still.")
+        content = _content_of(self.laptop)
         (self.desktop / _NAME).unlink()
-        self._run("desktop", "sync")
-        self._run("laptop", "sync")
+        self._await(lambda: _content_of(self.laptop) == [])
         self._run("laptop", "history", self.laptop / _NAME)
         self._run("laptop", "restore", self.laptop / _NAME, "--deleted")
-        self._run("laptop", "sync")
-        self._run("desktop", "sync")
-        self._expect(self.desktop, (self.laptop / _NAME).read_text())
+        self._await(lambda: _content_of(self.desktop) == content)
+        self._expect(self.desktop, content[0])
 
     def verify(self) -> None:
         """Check every byte of the store."""
@@ -147,6 +164,18 @@ class _Tour:
         self._out.data()
         for line in textwrap.wrap(text, 98):
             self._out.data(escape(line))
+
+    def _await(self, come: Callable[[], bool]) -> None:
+        """Wait for what the daemons do."""
+        end = time.monotonic() + _DEADLINE
+        while not come():
+            if time.monotonic() > end:
+                raise DemoFailed(
+                    "what one device saved did not come to the other",
+                    why="it should, within seconds",
+                    fix="report this",
+                )
+            time.sleep(0.05)
 
     def _expect(self, folder: Path, content: str) -> None:
         shown = (folder / _NAME).read_text()
@@ -179,6 +208,11 @@ class _Tour:
         """Return our own environment, but for what would change the device or its output."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("E2ESYNC_")}
         return {**kept, "E2ESYNC_HOME": str(self._root / device / "home"), "E2ESYNC_DEVICE_NAME": device}
+
+
+def _content_of(folder: Path) -> list[str]:
+    """Return what the notes in a folder say: of the file, and of what stands beside it."""
+    return sorted(path.read_text() for path in folder.glob("*.txt"))
 
 
 def _found(objects: list[Path], needle: bytes) -> bool:
