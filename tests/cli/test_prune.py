@@ -49,11 +49,14 @@ def test_it_says_what_it_copies_out_of_packs_of_which_little_is_needed(run, vaul
         (vault / f"file {number}").unlink()
     assert run("push", "--accept-risk", "mass-delete").code == 0
     dry = values(run("prune", "--keep-days", 0, "--dry-run", "--json"))
-    assert dry["copied_packs"] == 1
+    assert dry["copied_packs"] in {
+        1,
+        2,
+    }  # of the tree a page may be as it was: where it ends is up to the keys
     assert SIZE < dry["copied_bytes"] < SIZE * 1.1
     assert "would copy" in run("prune", "--keep-days", 0, "--dry-run").out
     one = values(run("prune", "--keep-days", 0, "--json"))
-    assert (one["copied_packs"], one["copied_bytes"]) == (1, dry["copied_bytes"])
+    assert (one["copied_packs"], one["copied_bytes"]) == (dry["copied_packs"], dry["copied_bytes"])
     assert one["marked_bytes"] > 4 * SIZE
 
 
