@@ -247,8 +247,8 @@ MUTATIONS = {
     ),
     "plan: rows do not learn what others wrote the same": Mutation(
         "engine/plan.py",
-        "            for due in found:\n                if due.row is not None and due.shown is not None:",
-        "            for due in found:\n                if False and due.row is not None and due.shown is not None:",
+        "            for due in found:\n                _note_shown(state, due)",
+        "            for due in found:\n                pass",
         "tests/engine/test_sync.py",
     ),
     "plan: what stands here is not told by its content": Mutation(
