@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
-from e2esync.daemon.schedule import Job, Kind, Pace, Schedule
+from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, state_of, trouble_of
 from e2esync.engine.glance import differs, emptied
 from e2esync.engine.heartbeat import is_behind
@@ -28,8 +28,6 @@ from e2esync.errors import Busy, IntegrityError, StateBehind, UsageError
 
 log = logging.getLogger(__name__)
 
-SCAN_BY_CLOCK = 60.0  # seconds between looks at everything where no events come; more where a look takes long
-BUDGET = 20  # times as long as a look took, until the next by the clock
 COMMANDS = {"push": push, "pull": pull, "sync": sync}
 
 
@@ -298,9 +296,9 @@ class Keeper:
             now = self._times.steady()
             again = [item["path"].encode() for item in summary.skipped]
             self._trouble = self._troubled(aside)
-            self._schedule.succeed(job, now, is_news=is_news(summary), is_behind=behind, again=again)
-            if job.kind is Kind.WHOLE and self._watch is not None and not self._watch.is_live:
-                self._schedule.whole_at = now + max(SCAN_BY_CLOCK, BUDGET * (now - began))
+            is_blind = self._watch is not None and not self._watch.is_live
+            outcome = Outcome(is_news(summary), behind, is_blind, now - began)
+            self._schedule.succeed(job, now, outcome, again=again)
             self.rounds += 1
 
     def _do(self, vault: SyncedFolder, job: Job) -> Summary:

@@ -17,6 +17,10 @@ SETTLE = 2.0  # seconds a path has to be quiet
 HOLD = 10.0  # seconds more for a file that just became empty: programs do that before they write it anew
 PATIENCE = 30.0  # seconds after which what never rests is taken all the same; at least five times `settle`
 MANY = 20_000  # touched paths, above which looking at everything is cheaper
+BY_CLOCK, BUDGET = (
+    60.0,
+    20,
+)  # the same where no events come: seconds, and at least so many times what a look took
 WHOLE = 3600.0  # seconds between looks at everything, give or take a quarter
 POLL, POLL_IDLE = 5.0, 60.0  # seconds between looks at the store: after something happened, and at most
 SLOWER = 1.5  # by which those grow as long as nothing happens
@@ -48,6 +52,15 @@ class Touch:
     last: float
     held_until: float = 0.0
     was_held: bool = False
+
+
+class Outcome(NamedTuple):
+    """What a round came to."""
+
+    is_news: bool = False  # something was published or fetched
+    is_behind: bool = False  # this device has joined what it has not published
+    is_blind: bool = False  # no events come: only looking tells
+    took: float = 0.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +184,13 @@ class Schedule:
 
     # what came of it
 
-    def succeed(
-        self, job: Job, now: float, *, is_news: bool, is_behind: bool, again: Collection[bytes] = ()
-    ) -> None:
-        """Note that a job is done.
-
-        Args:
-            job: What was done.
-            now: When.
-            is_news: Something was published or fetched.
-            is_behind: This device has joined what it has not published.
-            again: Paths that could not be handled: they are tried again, and not at once.
-        """
+    def succeed(self, job: Job, now: float, outcome: Outcome, *, again: Collection[bytes] = ()) -> None:
+        """Note that a job is done; `again` are paths that were in the way: they are tried again, and not at once."""
+        is_news, is_behind = outcome.is_news, outcome.is_behind
         self.retry_at, self.failures = None, 0
-        if job.kind is Kind.WHOLE:
+        if job.kind is Kind.WHOLE and outcome.is_blind:
+            self.whole_at = now + max(BY_CLOCK, BUDGET * outcome.took)
+        elif job.kind is Kind.WHOLE:
             self.whole_at = now + WHOLE * (0.75 + self.jitter() / 2)
         self._poll_wait = POLL if is_news else min(self._poll_wait * SLOWER, POLL_IDLE)
         self.poll_at = now + (self._poll_wait if self.pace.poll is None else self.pace.poll)

@@ -43,11 +43,11 @@ def test_what_others_publish_comes(world, watched):
     assert (laptop.ground.dev.root / "a").read_bytes() == b"a"
 
 
+@pytest.mark.case(78)
 def test_what_is_as_it_was_asks_the_store_for_nothing(watched):
-    """Row 78: our own writes come back as events."""
-
     def one_file(dev):
         (dev.root / "a").write_bytes(b"a")
+        dev.clock.advance(1)  # else it is read again: it changed within the tick in which it was seen
         dev.push()
 
     laptop = watched(prepare=one_file)
@@ -59,6 +59,7 @@ def test_what_is_as_it_was_asks_the_store_for_nothing(watched):
     assert laptop.ground.traffic() == before
 
 
+@pytest.mark.case(73)
 def test_events_that_were_lost_make_it_look_at_everything(watched):
     laptop = watched()
     laptop.wait_rounds(1)
@@ -67,10 +68,10 @@ def test_events_that_were_lost_make_it_look_at_everything(watched):
     laptop.wait(lambda standing: standing.survey.files == 1)
 
 
+@pytest.mark.case(74, 75)
 def test_where_nobody_tells_everything_is_looked_at_by_the_clock(watched, monkeypatch):
-    """Rows 74 and 75."""
-    monkeypatch.setattr("e2esync.daemon.keeper.SCAN_BY_CLOCK", 0.01)
-    monkeypatch.setattr("e2esync.daemon.keeper.BUDGET", 0)
+    monkeypatch.setattr("e2esync.daemon.schedule.BY_CLOCK", 0.01)
+    monkeypatch.setattr("e2esync.daemon.schedule.BUDGET", 0)
     laptop = watched()
     laptop.wait_rounds(1)
     laptop.ground.watches[-1].is_live = False
@@ -182,9 +183,11 @@ def test_a_state_that_is_behind_goes_on_as_a_new_device(world, watched):
     assert (desk.root / "a").read_bytes() == b"a"
 
 
+@pytest.mark.case(20)
 def test_a_file_that_just_became_empty_waits_for_what_is_written(world, watched):
     def one_file(dev):
         (dev.root / "a").write_bytes(b"first")
+        dev.clock.advance(1)
         dev.push()
 
     laptop, desk = watched(prepare=one_file), world.device("desk")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from e2esync.daemon import schedule as s
-from e2esync.daemon.schedule import Job, Kind, Pace, Schedule
+from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
 
 NOW = 1000.0
 
@@ -17,9 +17,9 @@ def made(**pace: float) -> Schedule:
     return schedule
 
 
-def done(schedule: Schedule, job: Job, now: float, *, is_news=False, is_behind=False, again=()) -> None:
+def done(schedule: Schedule, job: Job, now: float, *, again=(), **outcome) -> None:
     schedule.take(job)
-    schedule.succeed(job, now, is_news=is_news, is_behind=is_behind, again=again)
+    schedule.succeed(job, now, Outcome(**outcome), again=again)
 
 
 def failed(schedule: Schedule, now: float, *, soon: bool = False) -> None:
@@ -165,6 +165,7 @@ def test_what_is_done_next(state, event):
 # what does not fit into a table
 
 
+@pytest.mark.case(15)
 def test_what_never_rests_is_taken_after_a_while_and_again():
     schedule, now, taken = made(poll=1e6), NOW, []
     while now < NOW + 100:
@@ -177,6 +178,7 @@ def test_what_never_rests_is_taken_after_a_while_and_again():
     assert taken[0] == NOW + s.PATIENCE
 
 
+@pytest.mark.case(80)
 def test_a_burst_is_one_job():
     schedule, now = made(), NOW
     for number in range(1000):
@@ -189,6 +191,7 @@ def test_a_burst_is_one_job():
     assert len(job.within) == 1000
 
 
+@pytest.mark.case(80)
 def test_of_too_many_paths_none_is_remembered_and_everything_is_looked_at():
     schedule = made()
     for number in range(s.MANY + 1):
@@ -223,7 +226,7 @@ def test_what_was_touched_while_a_job_is_done_is_a_job_of_its_own():
     assert job is not None
     schedule.take(job)
     schedule.touch(b"a", NOW + 4)
-    schedule.succeed(job, NOW + 5, is_news=True, is_behind=False)
+    schedule.succeed(job, NOW + 5, Outcome(is_news=True))
     assert schedule.next(NOW + 4 + s.SETTLE) == Job(Kind.TOUCHED, A)
 
 
@@ -247,6 +250,14 @@ def test_the_store_is_asked_less_and_less_until_something_happens():
     assert between[-1] == s.POLL_IDLE
     done(schedule, POLL, now, is_news=True)
     assert schedule.next(now + s.POLL) == POLL
+
+
+@pytest.mark.case(76)
+def test_a_look_by_the_clock_takes_a_small_part_of_the_time():
+    for took, wait in ((0.01, s.BY_CLOCK), (60.0, 60.0 * s.BUDGET)):
+        schedule = made(poll=1e6)
+        done(schedule, WHOLE, NOW, is_blind=True, took=took)
+        assert schedule.whole_at == NOW + wait
 
 
 def test_an_idle_hour_is_few_requests():

@@ -133,6 +133,7 @@ def test_of_two_files_that_changed_places_both_move_though_one_is_told_of(pair):
     assert [(b.root / name).read_bytes() for name in ("one", "two")] == [b"two", b"one"]
 
 
+@pytest.mark.case(79)
 def test_what_is_gone_is_gone_the_second_time_only(pair):
     a, b = pair
     (a.root / "one").unlink()
