@@ -51,6 +51,11 @@ class Control:
         with self._response(verb, path, body, timeout) as response:
             return json.loads(response.read())
 
+    def text(self, path: str) -> str:
+        """Return a page of plain text; raises as `ask`."""
+        with self._response("GET", path, None, ANSWER) as response:
+            return response.read().decode()
+
     def lines(self, verb: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """Yield what the daemon says, line by line, for as long as it does; raises as `ask`."""
         with self.opened(verb, path, body) as lines:

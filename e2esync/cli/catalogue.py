@@ -70,7 +70,7 @@ ENTRIES = (
     Entry("completion", "helping.completion", "help", "completion for bash, zsh or fish"),
     Entry("ui", None, "help", "the local page", is_common=False),
     Entry("config", None, "help", "the configuration", is_common=False),
-    Entry("debug", None, "help", "plumbing", is_common=False),
+    Entry("debug", "plumbing.debug", "help", "plumbing: debug metrics", is_common=False),
 )
 
 NAMES = tuple(entry.name for entry in ENTRIES)

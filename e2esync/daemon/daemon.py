@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from e2esync.daemon.keeper import Ground, Keeper, Times
+from e2esync.daemon.keeper import Keeper
+from e2esync.daemon.ports import Ground, Times
 from e2esync.daemon.schedule import Pace
 from e2esync.daemon.standing import FolderStanding
 from e2esync.errors import NoVault

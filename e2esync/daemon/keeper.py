@@ -7,17 +7,16 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
 
+from e2esync.daemon.ports import Ground, Order, Times, Watching
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, state_of, trouble_of
 from e2esync.engine.glance import differs, emptied
 from e2esync.engine.heartbeat import is_behind
-from e2esync.engine.notes import FolderNote
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
 from e2esync.engine.seen import note_sync
@@ -29,84 +28,6 @@ from e2esync.errors import Busy, IntegrityError, StateBehind, UsageError
 log = logging.getLogger(__name__)
 
 COMMANDS = {"push": push, "pull": pull, "sync": sync}
-
-
-class Hints(Protocol):
-    """Hears where something may have changed."""
-
-    def touched(self, path: bytes, /) -> None:
-        """Hear that something happened at a path in the folder."""
-
-    def lost(self, reason: str, /) -> None:
-        """Hear that nobody knows what happened."""
-
-
-class Watching(Protocol):
-    """Tells of changes until it is stopped."""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether events come."""
-
-    @property
-    def trouble(self) -> str | None:
-        """Why none come, and what helps."""
-
-    def stop(self) -> None:
-        """End it."""
-
-
-class Traffic(NamedTuple):
-    """Requests and bytes."""
-
-    requests: Mapping[str, int]
-    up: int  # bytes
-    down: int  # bytes
-
-    def since(self, before: Traffic) -> dict[str, Any]:
-        """Return what came on top."""
-        requests = {verb: count - before.requests[verb] for verb, count in self.requests.items()}
-        return {"requests": requests, "up": self.up - before.up, "down": self.down - before.down}
-
-
-class Ground(Protocol):
-    """What the keeper stands on: made of the configuration by whoever starts it."""
-
-    @property
-    def note(self) -> FolderNote:
-        """The folder."""
-
-    def open(self, progress: Progress) -> AbstractContextManager[SyncedFolder]:
-        """Give the folder, locked for this process."""
-
-    def renew(self, vault: SyncedFolder) -> SyncedFolder:
-        """Give it as that of a new device."""
-
-    def traffic(self) -> Traffic:
-        """Return what went to the store so far."""
-
-    def watch(self, hints: Hints) -> Watching:
-        """Watch the folder."""
-
-
-@dataclass(frozen=True)
-class Times:
-    """The clocks, passed in."""
-
-    steady: Callable[[], float]  # seconds; counts while the machine sleeps
-    wall: Callable[[], float] = time.time  # seconds since 1970
-
-
-@dataclass
-class Order:
-    """What a command hands over."""
-
-    command: str
-    dry_run: bool
-    accepted: frozenset[str]
-    progress: Progress
-    done: Future[Summary]
-    traffic: dict[str, Any] = field(default_factory=dict)  # what went to the store for it
 
 
 class Keeper:

@@ -30,8 +30,9 @@ from starlette.routing import Route
 
 from e2esync import errors
 from e2esync.daemon.daemon import Daemon
-from e2esync.daemon.keeper import Order, check_command
+from e2esync.daemon.keeper import check_command
 from e2esync.daemon.metrics import metrics
+from e2esync.daemon.ports import Order
 from e2esync.daemon.values import status_values
 from e2esync.engine.vault import Summary
 from e2esync.errors import E2ESyncError

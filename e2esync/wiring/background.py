@@ -14,7 +14,7 @@ from pathlib import Path
 from e2esync.adapters.stores.counting import Traffic as Counter
 from e2esync.adapters.stores.limited import LimitedStore, Limits
 from e2esync.daemon.daemon import Daemon
-from e2esync.daemon.keeper import Hints, Times, Traffic, Watching
+from e2esync.daemon.ports import Hints, Times, Traffic, Watching
 from e2esync.daemon.schedule import Pace
 from e2esync.engine.notes import FolderNote
 from e2esync.engine.renew import renew

@@ -184,6 +184,19 @@ def test_in_the_foreground_it_says_ready_and_a_signal_ends_it_with_0(laptop):
         assert process.wait(DEADLINE) == 0
 
 
+def test_metrics_tell_folders_apart_and_name_none(laptop):
+    assert laptop("debug", "metrics").code == 10
+    laptop.start()
+    (laptop.folder / "secret-name.txt").write_text("a")
+    until(lambda: laptop.status()["folders"][0]["files"] == 1)
+    told = laptop("debug", "metrics").out
+    vault = laptop.status()["folders"][0]["vault"][:8]
+    assert f'e2esync_files{{vault="{vault}"}} 1' in told.splitlines()
+    assert sum(line.startswith("e2esync_state{") and line.endswith(" 1") for line in told.splitlines()) == 1
+    assert "secret-name" not in told
+    assert str(laptop.folder) not in told
+
+
 def test_what_is_no_rate_is_refused(laptop):
     refused = laptop("start", "--limit-up", "fast", "--json")
     assert (refused.code, refused.last["code"]) == (2, "usage")

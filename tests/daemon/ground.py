@@ -11,7 +11,8 @@ from pathlib import Path
 
 from e2esync.adapters.stores.counting import CountingStore
 from e2esync.daemon.daemon import Daemon
-from e2esync.daemon.keeper import Hints, Keeper, Times, Traffic
+from e2esync.daemon.keeper import Keeper
+from e2esync.daemon.ports import Hints, Times, Traffic
 from e2esync.daemon.schedule import Pace
 from e2esync.daemon.standing import FolderStanding
 from e2esync.engine.notes import FolderNote, StoreAddress

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from e2esync.daemon.keeper import Order
+from e2esync.daemon.ports import Order
 from e2esync.daemon.standing import State, sentence
 from e2esync.engine.vault import silent
 from e2esync.errors import Busy, E2ESyncError, Locked, SafetyStop, StoreUnavailable
