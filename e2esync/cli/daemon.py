@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from e2esync.adapters.control import Control
 from e2esync.cli.session import Session
-from e2esync.errors import Busy, DaemonNotRunning, TemporaryError, UsageError
+from e2esync.errors import Busy, DaemonNotRunning, Locked, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from e2esync.wiring.home import Home
@@ -73,6 +73,7 @@ def start(session: Session, wanted: Wanted) -> None:
     """Begin in the background; return once it answers."""
     there = control(session.home)
     if there.is_running():
+        _unlock(session, there)
         session.out.document("started", already=True)
         session.out.data("The daemon runs already.")
         return
@@ -91,6 +92,7 @@ def start(session: Session, wanted: Wanted) -> None:
     until = time.monotonic() + BEGIN
     while time.monotonic() < until:
         if there.is_running():
+            _unlock(session, there)
             session.out.document("started", already=False, pid=process.pid)
             session.out.data("The daemon runs: what you save is on your other devices a moment later.")
             session.out.data("e2esync status says how things stand, e2esync stop ends it.")
@@ -99,6 +101,25 @@ def start(session: Session, wanted: Wanted) -> None:
             break
         time.sleep(0.05)
     raise TemporaryError("the daemon did not start", why=_last_words(log), fix="e2esync start --foreground")
+
+
+def _unlock(session: Session, there: Control) -> None:
+    """Ask for the passphrase, where the keys lie under one that the daemon has no other way to know."""
+    from e2esync.adapters.keystore import Kind, open_keystore
+
+    if open_keystore(session.home.keys).kind is not Kind.PASSPHRASE or session.has_passphrase:
+        return
+    if not session.ask.may_ask:
+        session.out.warn(
+            "the keys lie under a passphrase, so the daemon waits: `e2esync start` in a terminal asks for it,"
+            " and E2ESYNC_PASSPHRASE_FILE or E2ESYNC_PASSPHRASE_COMMAND names it"
+        )
+        return
+    passphrase = session.ask.secret("Passphrase of this device: ")
+    if not there.ask("POST", "/unlock", {"passphrase": passphrase})["opened"]:
+        raise Locked(
+            "this passphrase does not open the keys", why="the daemon runs, and waits", fix="e2esync start"
+        )
 
 
 def _closed(path: str, flags: int) -> int:
@@ -183,8 +204,9 @@ def run(session: Session, wanted: Wanted) -> None:
             signal.signal(number, lambda *_: ending.set())
         settle = SETTLE if wanted.settle is None else wanted.settle
         daemon = make_daemon(Pace(settle, wanted.poll))
-        kept = Kept(daemon, KeptDevice(session.device), Limits(wanted.up, wanted.down), session.home.config)
-        server = Server(make_app(daemon, stop=ending.set), listen(session.home.socket))
+        device = KeptDevice(session.home, session.passphrase_source())
+        kept = Kept(daemon, device, Limits(wanted.up, wanted.down), session.home.config)
+        server = Server(make_app(daemon, stop=ending.set, unlock=device.unlock), listen(session.home.socket))
         server.start()
         kept.begin()
         durable.replace(session.home.state / "daemon.pid", f"{os.getpid()}\n".encode())

@@ -14,7 +14,7 @@ from e2esync.cli.output import Output
 from e2esync.errors import NoVault, UsageError
 
 if TYPE_CHECKING:  # these cost time at start-up
-    from e2esync.adapters.keystore import Kind
+    from e2esync.adapters.keystore import AskPassphrase, Kind
     from e2esync.engine.notes import FolderNote
     from e2esync.wiring.home import Home
     from e2esync.wiring.localdevice import HomeDevice
@@ -39,10 +39,22 @@ class Session:
     def device(self, kind: Kind | None = None) -> HomeDevice:
         """Return what this device keeps; `kind` of key store counts for keys that are yet to be made."""
         from e2esync.wiring.localdevice import HomeDevice
+
+        return HomeDevice(self.home, kind=kind, ask=self.passphrase_source())
+
+    def passphrase_source(self) -> AskPassphrase | None:
+        """Return what gives the passphrase of the keys: the environment, or a person."""
         from e2esync.wiring.passphrase import passphrase_source
 
         prompt = (lambda: self.ask.secret("Passphrase of this device: ")) if self.ask.may_ask else None
-        return HomeDevice(self.home, kind=kind, ask=passphrase_source(os.environ, prompt))
+        return passphrase_source(os.environ, prompt)
+
+    @property
+    def has_passphrase(self) -> bool:
+        """Whether the environment gives the passphrase."""
+        from e2esync.wiring.passphrase import passphrase_source
+
+        return passphrase_source(os.environ, None) is not None
 
     def folders(self, local: HomeDevice, paths: Sequence[Path] | None) -> tuple[FolderNote, ...]:
         """Return the folders that are meant: those named, or all.

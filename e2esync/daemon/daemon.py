@@ -70,6 +70,11 @@ class Daemon:
         for keeper in self._keepers.values():
             keeper.resume()
 
+    def retry(self) -> None:
+        """Let those that met something go on at once; who is paused stays so."""
+        for keeper in self._keepers.values():
+            keeper.retry()
+
     def standings(self) -> list[FolderStanding]:
         """Return how the folders stand."""
         return [keeper.standing for keeper in list(self._keepers.values())]

@@ -90,6 +90,12 @@ class Keeper:
             self._change.notify_all()
         self._report()
 
+    def retry(self) -> None:
+        """Go on at once with what failed: somebody has seen to it."""
+        with self._change:
+            self._schedule.retry(self._times.steady())
+            self._change.notify_all()
+
     def touched(self, path: bytes, /) -> None:
         """Hear of an event; of the root itself there is nothing to sync."""
         if not path:
@@ -271,7 +277,7 @@ class Keeper:
             self._progress = None
             with self._change:
                 self._work = None
-                self._schedule.resume_after_order(self._times.steady())
+                self._schedule.retry(self._times.steady())
 
     # the open folder
 

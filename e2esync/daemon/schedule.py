@@ -124,7 +124,7 @@ class Schedule:
         self.paused, self.retry_at, self.failures = False, None, 0
         self.whole_at = self.poll_at = min(self.whole_at, now)
 
-    def resume_after_order(self, now: float) -> None:
+    def retry(self, now: float) -> None:
         """Go on at once with what failed: somebody was there, and has maybe seen to it."""
         if self.failures:
             self.retry_at, self.failures = now, 0

@@ -4,6 +4,7 @@
     GET  /status                  how things stand
     GET  /status?since=V          the same, once something has changed since version V, or after a while
     POST /pause, /resume, /stop   {}
+    POST /unlock {passphrase}     {"opened": whether it opens the keys}
     POST /make-way {vault}        {} once the folder is free for a command that works on it by itself, until that hangs up
     POST /order {vault, command, dry_run, accepted}
                                   lines: {"progress": [stage, done, total]}…, then {"summary": …, "traffic": …} or {"error": …}
@@ -35,15 +36,15 @@ from e2esync.daemon.metrics import metrics
 from e2esync.daemon.ports import Order
 from e2esync.daemon.values import status_values
 from e2esync.engine.vault import Summary
-from e2esync.errors import E2ESyncError
+from e2esync.errors import E2ESyncError, Locked
 
 BETWEEN = 0.05  # seconds between two looks whether who has a folder is still there
 LONGEST_WAIT = 25.0  # seconds until `?since=` answers though nothing changed
 _DONE = None
 
 
-def make_app(daemon: Daemon, *, stop: Callable[[], None]) -> Starlette:
-    """Return the application; `stop` ends the process."""
+def make_app(daemon: Daemon, *, stop: Callable[[], None], unlock: Callable[[str], None]) -> Starlette:
+    """Return the application; `stop` ends the process, `unlock` opens the keys with a passphrase."""
 
     def ping(_: Request) -> Response:
         return JSONResponse({})
@@ -76,9 +77,24 @@ def make_app(daemon: Daemon, *, stop: Callable[[], None]) -> Starlette:
         Route("/resume", resume, methods=["POST"]),
         Route("/stop", end, methods=["POST"]),
         Route("/make-way", _MakeWay(daemon).answer, methods=["POST"]),
+        Route("/unlock", _Unlock(daemon, unlock).answer, methods=["POST"]),
         Route("/order", _Orders(daemon).answer, methods=["POST"]),
     ]
     return Starlette(routes=routes)
+
+
+class _Unlock:
+    def __init__(self, daemon: Daemon, unlock: Callable[[str], None]) -> None:
+        self._daemon, self._unlock = daemon, unlock
+
+    async def answer(self, request: Request) -> Response:
+        given = await request.json()
+        try:
+            await run_in_threadpool(self._unlock, given["passphrase"])
+        except Locked:
+            return JSONResponse({"opened": False})
+        self._daemon.retry()
+        return JSONResponse({"opened": True})
 
 
 class _MakeWay:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import random
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from e2esync.adapters.keystore import AskPassphrase
 from e2esync.adapters.stores.counting import Traffic as Counter
 from e2esync.adapters.stores.limited import LimitedStore, Limits
 from e2esync.daemon.daemon import Daemon
@@ -21,6 +23,7 @@ from e2esync.engine.renew import renew
 from e2esync.engine.vault import Progress, SyncedFolder
 from e2esync.errors import E2ESyncError
 from e2esync.wiring.build import synced_folder
+from e2esync.wiring.home import Home
 from e2esync.wiring.localdevice import HomeDevice
 
 log = logging.getLogger(__name__)
@@ -52,9 +55,11 @@ class Silent:
 class KeptDevice:
     """The device of a home for as long as the daemon runs: its keys are opened once, and tried again until they do."""
 
-    def __init__(self, make: Callable[[], HomeDevice]) -> None:
-        self._make = make
+    def __init__(self, home: Home, ask: AskPassphrase | None) -> None:
+        """Open nothing yet; `ask` gives the passphrase, where one is needed and nobody is there to type it."""
+        self._home, self._ask = home, ask
         self._opened: HomeDevice | None = None
+        self._opening = threading.Lock()
 
     def get(self) -> HomeDevice:
         """Return the device, its keys open, and its configuration as it is now.
@@ -62,18 +67,32 @@ class KeptDevice:
         Raises:
             Locked: The keys cannot be opened now.
         """
-        if self._opened is None:
-            device = self._make()
-            device.identity()
+        with self._opening:
+            if self._opened is None:
+                self._opened = _opened(HomeDevice(self._home, ask=self._ask))
+            return self._opened
+
+    def unlock(self, passphrase: str) -> None:
+        """Open the keys with what a person typed.
+
+        Raises:
+            Locked: They do not open.
+        """
+        device = _opened(HomeDevice(self._home, ask=lambda: passphrase))
+        with self._opening:
             self._opened = device
-        return self._opened
 
     def folders(self) -> tuple[FolderNote, ...]:
         """Return the folders of the configuration as it is now."""
-        fresh = self._make()
+        fresh = HomeDevice(self._home)
         if self._opened is not None:
             self._opened.config = fresh.config
         return fresh.folders()
+
+
+def _opened(device: HomeDevice) -> HomeDevice:
+    device.identity()
+    return device
 
 
 class FolderGround:

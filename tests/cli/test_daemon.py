@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from e2esync.adapters.control import Control
 from tests.cli.conftest import Run
 
 DEADLINE = 60.0  # seconds in which what has to come comes, on any machine
@@ -182,6 +183,33 @@ def test_in_the_foreground_it_says_ready_and_a_signal_ends_it_with_0(laptop):
         assert laptop.status()["daemon"] is True
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 0
+
+
+def test_keys_under_a_passphrase_leave_it_waiting_until_somebody_types_that(spawn, tmp_path):
+    (tmp_path / "passphrase").write_text("correct horse battery")
+    known = {"E2ESYNC_PASSPHRASE_FILE": str(tmp_path / "passphrase")}
+    home = tmp_path / "locked"
+    words = ("--recovery-file", tmp_path / "words")
+    done = spawn(
+        "setup", tmp_path / "store", tmp_path / "A", "--key-store", "passphrase", *words, home=home, **known
+    )
+    assert done.code == 0, done.err
+    laptop = Machine(spawn, home, tmp_path / "A")
+    try:
+        started = laptop("start")
+        assert (started.code, "waits" in started.err) == (0, True)
+        until(lambda: laptop.status()["state"] == "locked")
+        told = laptop("status")
+        assert (told.code, told.out.startswith("Locked: ")) == (4, True)
+        control = Control(home / "state" / "run" / "socket")
+        assert control.ask("POST", "/unlock", {"passphrase": "wrong"}) == {"opened": False}
+        assert control.ask("POST", "/unlock", {"passphrase": "correct horse battery"}) == {"opened": True}
+        until(lambda: laptop.status()["state"] == "up-to-date")
+        laptop("stop")
+        assert spawn("start", home=home, **known).err == ""
+        until(lambda: laptop.status()["state"] == "up-to-date")
+    finally:
+        laptop("stop")
 
 
 def test_metrics_tell_folders_apart_and_name_none(laptop):
