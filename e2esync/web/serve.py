@@ -29,6 +29,26 @@ class _OurProtocol(H11Protocol):
         super().connection_made(transport)
 
 
+class _Sleeping(uvicorn.Server):
+    """A server that does nothing when nothing happens: uvicorn's own looks around ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._ended.wait()
+
+    def wake(self) -> None:
+        """Have it end; from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+
 class Server:
     """A server on a listening socket."""
 
@@ -40,9 +60,10 @@ class Server:
             lifespan="off",
             log_config=None,
             access_log=False,
+            date_header=False,
             timeout_graceful_shutdown=GRACE,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Sleeping(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listening]}, name="socket", daemon=True
         )
@@ -58,5 +79,5 @@ class Server:
 
     def end(self) -> None:
         """End, after the answers on their way, or a moment later."""
-        self._server.should_exit = True
+        self._server.wake()
         self._thread.join()
