@@ -239,6 +239,7 @@ DEFENCES.update(
         "content hash": (Patch("e2esync.engine.download:Downloader", "__init__", _take_any_content),),
         "index ids": (
             Patch("e2esync.vault.indexes", "object_hash", always(EqualToAll(bytes(32))), everywhere=False),
+            Patch("e2esync.engine.fetch", "object_hash", always(EqualToAll(bytes(32))), everywhere=False),
         ),
         "commitment": (Patch("e2esync.vault.keyring", "_check", skipped),),
         # memory and freshness

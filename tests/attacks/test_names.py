@@ -17,6 +17,7 @@ from e2esync.vault.identity import create_identity
 from e2esync.vault.keyring import create_vault
 from tests.attacks import forge_defences
 from tests.attacks.arena import CANARY, Arena, AttackSucceeded, row
+from tests.attacks.arena_oracles import noch_but, refused_content
 from tests.attacks.forge_tree import Forger
 from tests.engine.world import Dev
 
@@ -24,14 +25,17 @@ POISON = forge_defences.POISON
 
 
 def gets(arena: Arena, expected: dict[bytes, tuple]) -> None:
-    """See that a newcomer gets exactly this tree, or an error and nothing."""
+    """See that a newcomer gets exactly this tree, or an error and nothing but files that are of it."""
     known = len(arena.world.devices)
     try:
         newcomer = arena.newcomer()
         newcomer.pull()
         found = newcomer.tree()
-    except E2ESyncError:
+    except E2ESyncError as error:
         found = arena.world.devices[-1].tree() if len(arena.world.devices) > known else {}
+        if refused_content(error):
+            noch_but(arena.world.devices[-1], error, {}, expected)
+            return
         expected = {}
     finally:
         for dev in arena.world.devices[known:]:

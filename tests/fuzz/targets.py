@@ -42,6 +42,7 @@ ADAPTERS = {  # parsers among what else adapters do
 }
 NO_PARSERS = {
     "crypto.secrets:Sealer.unseal": "opens or refuses, and looks at nothing inside",
+    "wiring.background:FolderGround.open": "a folder, for a keeper",
     "vault.cipher:FileCipher.open": "a chunk: unsealed, then `decompress`",
     "vault.cipher:VaultCipher.open_page": "a page: unsealed, then `decompress`",
 }
