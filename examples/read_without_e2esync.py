@@ -986,12 +986,11 @@ def set_aside(vault: Vault, heads: list[Head], blobs: Blobs, claims: list[Any]) 
         head = by_device[device]
         if device not in faulty and _says(head, blobs, sequence) in (None, seen):
             continue
-        for snapshots, _, more in blobs.proofs(seen):
+        for proof in blobs.proofs(seen):
             with suppress(Bad):
-                hash_, snapshot = open_snapshot(vault, head.device, snapshots[0])
-                if (hash_, snapshot[4]) == (seen, sequence):
-                    faulty.add(device)
-                    indexes.update(more)
+                open_joined(vault, head.device, proof, sequence, seen)
+                faulty.add(device)
+                indexes.update(proof[2])
     for index in sorted(indexes.difference(*(head.indexes for head in heads))):
         with suppress(Bad):  # nobody vouches for them
             blobs.add_index(index)
@@ -1006,18 +1005,31 @@ def _says(head: Head, blobs: Blobs, sequence: int) -> bytes | None:
 
 
 def open_proof(body: bytes) -> list[Any]:
-    """Return what a proof holds: snapshots, a head with pages of its history, indexes; nothing of it is verified (§8.4)."""
+    """Return what a proof holds: snapshots, a head with pages of its history, indexes, a context; nothing of it is verified (§8.4)."""
     proof: list[Any] = decode(body, "a proof")
     check(proof, PROOF_SHAPE, "a proof")
-    snapshots, head, indexes = proof
+    snapshots, head, indexes, context = proof
     want(len(snapshots) == 1 or (len(snapshots) == len("12") and not head), "a proof's snapshots")
     want(indexes == sorted(set(indexes)) and len(indexes) <= PROOF_INDEXES, "a proof's indexes")
+    want((context is None) == (bool(head) or len(snapshots) != 1), "a proof's context")
     return proof
+
+
+def open_joined(
+    vault: Vault, device: Device, proof: list[Any], sequence: int, seen: bytes
+) -> list[tuple[bytes, int, bytes]]:
+    """Return what a snapshot had seen that its device has signed, as a proof of it has it (§8.4)."""
+    (encoded, *_), _, _, context = proof
+    hash_, snapshot = open_snapshot(vault, device, encoded)
+    want((hash_, snapshot[4]) == (seen, sequence), "a proof of another snapshot")
+    want(context is not None, "a proof that does not say what was seen")
+    _check_context(snapshot, context, device.id)
+    return [(each, number, digest_) for each, number, digest_ in context]
 
 
 def check_fault(vault: Vault, device: Device, proof: list[Any], page_id: Callable[[bytes], bytes]) -> None:
     """Check that a device has signed two histories (§8.4)."""
-    snapshots, head, _ = proof
+    snapshots, head, _, _ = proof
     named = [(snapshot[4], hash_) for hash_, snapshot in (open_snapshot(vault, device, s) for s in snapshots)]
     if head:
         named.append((named[0][0], _named_by(vault, device, head, named[0][0], page_id)))
@@ -1078,7 +1090,37 @@ def good_heads(vault: Vault, heads: list[Head], blobs: Blobs, known: list[Known]
             own.vault != vault.id or vault.records.get(record, {}).get(3) == n,
             "the membership record went back",
         )
-    return heads
+    return [head for head in heads if _has_seen_enough(vault, head, heads, blobs)]
+
+
+def _has_seen_enough(vault: Vault, head: Head, heads: list[Head], blobs: Blobs) -> bool:
+    """Return whether a head has seen all that the snapshots had seen which it names, and all of these are proven (§8.5)."""
+    others = {other.device.id: other for other in heads}
+    for device, sequence, hash_ in _dots(head):
+        if device not in others:
+            continue  # at fault
+        seen = _seen_by(vault, others[device], sequence, hash_, blobs)
+        own = {head.device.id: head.sequence - 1}
+        covered = own | {each: number for each, number, _ in _dots(head)}
+        if seen is None or any(covered.get(d, 0) < number for d, number, _ in seen if d in others):
+            sys.stderr.write(
+                f"warning: the device {head.device.id.hex()} has not seen what it must have; its newest head is set aside\n"
+            )
+            return False
+    return True
+
+
+def _seen_by(
+    vault: Vault, of: Head, sequence: int, hash_: bytes, blobs: Blobs
+) -> list[tuple[bytes, int, bytes]] | None:
+    """Return what a snapshot of a device had seen; None if nobody has stored a proof of it."""
+    if of.hash == hash_:
+        return _dots(of)
+    for proof in blobs.proofs(hash_):
+        with suppress(Bad):
+            return open_joined(vault, of.device, proof, sequence, hash_)
+    want(not blobs.has_proof(hash_), "a proof of a snapshot is not there, or not good")
+    return None
 
 
 def newest_heads(heads: list[Head]) -> list[Head]:
@@ -1101,7 +1143,7 @@ CHUNK, TREE, LIST, SNAPSHOT_BLOB, HISTORY, PROOF = range(6)
 PACK_MOST, CHUNK_MOST, BODY_MOST = 2**24, 2**21, MIB
 INDEX_LEAST = 4096
 PROOF_MOST, PROOF_INDEXES = 9 * MIB, 1024
-PROOF_SHAPE = ([bytes], [bytes], [32])
+PROOF_SHAPE = ([bytes], [bytes], [32], Either(None, [DOT]))
 GROUP = (32, range(PACK_MOST), range(2), NATURAL, bytes, bytes)
 INDEX = (VERSION, [32], [GROUP])
 TABLES = """
@@ -1209,6 +1251,12 @@ class Blobs:
             with suppress(Bad):  # what does not open proves nothing
                 plain = unseal(self.vault.keys[epoch], "page seal", self.vault.id + u8(PROOF), sealed)
                 yield open_proof(unpack(plain, PROOF_MOST))
+
+    def has_proof(self, of: bytes) -> bool:
+        """Say whether an index names a proof, wherever that is."""
+        query = "SELECT 1 FROM rows WHERE prefix = ? AND chunk = 0"
+        id_ = keyed_id(self.vault.secret, "proof id", of)
+        return self.tables.execute(query, (id_[:16],)).fetchone() is not None
 
     def chunk(self, key: bytes, id_: bytes, length: int) -> bytes:
         """Return a chunk (§5.2, §7)."""
@@ -2279,7 +2327,7 @@ class LogFile:
 
     def _take_fault(self, fields: dict[str, Any]) -> None:
         snapshots, head = ([from_base64(part) for part in fields[name]] for name in ("snapshots", "head"))
-        proof = open_proof(encode([snapshots, head, []]))
+        proof = open_proof(encode([snapshots, head, [], None]))
         record = self._claimed_snapshot(snapshots[0])[9][1]
         want(record in self.vault.records, "a snapshot by a membership record that is not in the file")
         encoded = from_base64(fields["certificate"])

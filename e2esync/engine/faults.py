@@ -8,6 +8,7 @@ of what that leads to: the head that the store shows may not lead there any more
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -25,10 +26,11 @@ from e2esync.format.head import HeadBody
 from e2esync.format.signed import SignedRecord
 from e2esync.vault.cipher import BlobKind
 from e2esync.vault.faults import Proof, check_fault, check_snapshot
-from e2esync.vault.heads import ContextMap, Head, open_head, open_snapshot, signed_body
+from e2esync.vault.heads import ContextMap, Head, open_head, open_snapshot, signed_body, sorted_context
 from e2esync.vault.trust import Trusted
 
 _FAULTS = "devices at fault"
+_PROOF = "proof {}"  # of a snapshot
 
 
 def load_faults(state: FolderState) -> dict[bytes, Proof]:
@@ -141,16 +143,9 @@ class _Search:
         """Return the snapshot that a claim names, as its device signed it; None if nobody has stored it."""
         for one in (head, kept_head(self._vault, head.device)):
             if one is not None and one.hash == claim.hash:
-                return _proof_of(one)
-        vault = self._vault
-        who = {"signer": head.certificate.signing, "vault_id": vault.vault_id, "device": head.device}
-
-        def check(body: bytes) -> None:
-            check_snapshot(Proof.decode(body), (claim.sequence, claim.hash), **who)
-
-        body = _find(self._chains, BlobKind.PROOF, vault.cipher.proof_id(claim.hash), check)
-        if body is not None:
-            return Proof.decode(body)
+                return proof_of(one)
+        with suppress(BadObject, MissingObject, NewerFormat):
+            return stored_proof(self._vault, self._chains, head, (claim.sequence, claim.hash))
         record = self._signed(head, claim.hash)
         return Proof(record, (), ()) if record else None
 
@@ -172,6 +167,21 @@ class _Search:
 
         body = _find(self._chains, BlobKind.SNAPSHOT, self._vault.cipher.snapshot_id(digest), check)
         return (body,) if body is not None else ()
+
+
+def stored_proof(vault: SyncedFolder, chains: Chains, head: Head, point: tuple[int, bytes]) -> Proof:
+    """Return the proof of a snapshot of a head's device that somebody has stored.
+
+    Raises:
+        BadObject: What is there in its place is none.
+        MissingObject: Nobody has, or it is not there.
+    """
+    who = {"signer": head.certificate.signing, "vault_id": vault.vault_id, "device": head.device}
+
+    def check(body: bytes) -> None:
+        check_snapshot(Proof.decode(body), point, **who)
+
+    return Proof.decode(chains.reader.checked(BlobKind.PROOF, vault.cipher.proof_id(point[1]), check))
 
 
 def find_told(vault: SyncedFolder, head: Head, chains: Chains) -> Proof | None:
@@ -220,22 +230,37 @@ def _untold(vault: SyncedFolder) -> Iterator[tuple[bytes, Proof]]:
 
 
 def store_proofs(vault: SyncedFolder, uploader: Uploader, context: ContextMap) -> None:
-    """Store what proves which devices are at fault, or would: the snapshots of others that a context names.
+    """Store what proves which devices are at fault, or would: the snapshots of others that a context names, and what they had seen.
 
-    Those that were joined from their own heads: who has joined them has their bytes, and the store may show others.
+    Who has joined them has their bytes, and the store may show others. Nobody takes in a head that names what is not proven.
     """
-    for proof_id, proof in _untold(vault):
-        uploader.add_blob(BlobKind.PROOF, proof_id, proof.encode())
+    for proof_id, fault in _untold(vault):
+        uploader.add_blob(BlobKind.PROOF, proof_id, fault.encode())
     for device, (_, digest) in context.items():
         proof_id = vault.cipher.proof_id(digest)
         if not vault.catalogue.holds(proof_id):
             head = kept_head(vault, device)
-            if head is not None and head.hash == digest:
-                uploader.add_blob(BlobKind.PROOF, proof_id, _proof_of(head).encode())
+            is_taken_in = head is not None and head.hash == digest
+            proof = proof_of(head) if head and is_taken_in else kept_proof(vault.state, digest)
+            if proof is not None:
+                uploader.add_blob(BlobKind.PROOF, proof_id, proof.encode())
 
 
-def _proof_of(head: Head) -> Proof:
-    return Proof((head.snapshot_record,), (), ()).with_indexes(head.live_indexes)
+def proof_of(head: Head) -> Proof:
+    """Return what proves the snapshot of a head, and what it had seen."""
+    context = sorted_context(head.context)
+    return Proof((head.snapshot_record,), (), (), context).with_indexes(head.live_indexes)
+
+
+def kept_proof(state: FolderState, digest: bytes) -> Proof | None:
+    """Return what was kept to prove a snapshot of a device whose own head was not taken in."""
+    body = state.get(_PROOF.format(digest.hex()))
+    return Proof.decode(body) if body is not None else None
+
+
+def keep_proof(state: FolderState, digest: bytes, proof: Proof) -> None:
+    """Keep what proves a snapshot that others have taken in, and we with them: the head that it came from may be gone soon."""
+    state.set(_PROOF.format(digest.hex()), proof.encode())
 
 
 def kept_head(vault: SyncedFolder, device: bytes) -> Head | None:

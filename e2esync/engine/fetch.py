@@ -18,7 +18,8 @@ from e2esync.engine import ownhead
 from e2esync.engine.away import note_first_contact
 from e2esync.engine.broken import Aside, BrokenWord, TwoHistories, as_signed, setting_aside
 from e2esync.engine.chains import Chains
-from e2esync.engine.faults import find_faults, find_told, load_faults, save_faults, without
+from e2esync.engine.claims import check_seen
+from e2esync.engine.faults import find_faults, find_told, keep_proof, load_faults, save_faults, without
 from e2esync.engine.joined import (
     cached_head,
     former_device,
@@ -106,6 +107,9 @@ def _accept_and_join(vault: SyncedFolder, heads: list[Head], listed: Listed) -> 
         if heads:  # what all have seen go may be born again under its name
             vault.state.forget_dead(min(head.context.get(vault.device.id, (0, b""))[0] for head in heads))
         _keep_heads(vault, good, listed)
+        for device, (_, digest) in load_context(vault.state).items():
+            if device in aside and digest in accepted.proofs:
+                keep_proof(vault.state, digest, accepted.proofs[digest])
         for head in heads:
             if head.device in accepted.faults:
                 vault.state.set(head_aside(head.device), head.content)
@@ -228,6 +232,7 @@ class Accepted(NamedTuple):
     faults: dict[bytes, Proof]  # the devices at fault
     aside: Aside
     chains: Chains
+    proofs: dict[bytes, Proof]  # of snapshots that were looked up, by their hashes
 
 
 def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Accepted:
@@ -265,12 +270,17 @@ def accept_heads(vault: SyncedFolder, heads: list[Head]) -> Accepted:
             for lookup in needed(before, sound)
         },
     )
-    check_contexts(without(own_heads(vault, heads), faults), chains)
+    everybody = without(own_heads(vault, heads), faults)
+    check_together(everybody)
+    check_contexts(everybody, chains)
+    proofs = check_seen(vault, everybody, chains)
     aside: Aside = {
         **chains.aside,
         **{head.device: TwoHistories() for head in heads if head.device in faults},
     }
-    return Accepted([head for head in heads if head.device not in faults], after, faults, aside, chains)
+    return Accepted(
+        [head for head in heads if head.device not in faults], after, faults, aside, chains, proofs
+    )
 
 
 def load_trusted(state: FolderState) -> Trusted:
@@ -292,7 +302,7 @@ def check_contexts(heads: list[Head], chains: Chains) -> None:
         for device, (sequence, digest) in head.context.items():
             other = by_device.get(device)
             if other is None or other.sequence < sequence:
-                continue  # `check_together` says so
+                continue  # `check_together` has said so
             with setting_aside(chains.aside, device):
                 if chains.hash_at(other, sequence) != digest:
                     raise Fork(
@@ -312,7 +322,6 @@ def choose(vault: SyncedFolder, accepted: Accepted) -> list[Head]:
 
     One that another of them covers is joined all the same: what it has seen is a claim of that other.
     """
-    check_together(without(own_heads(vault, accepted.heads), accepted.faults))
     context = load_context(vault.state)
     return [head for head in accepted.heads if context.get(head.device, (0, b""))[0] < head.sequence]
 

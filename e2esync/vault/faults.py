@@ -1,4 +1,4 @@
-"""Proofs: what a device has signed, and where what it leads to is indexed; of one at fault, two histories (format §8.4)."""
+"""Proofs: what a device has signed, what it had seen, and where what it leads to is indexed; of one at fault, two histories (format §8.4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from e2esync.errors import BadObject
 from e2esync.format import cbor, shape
 from e2esync.format.head import HeadBody
 from e2esync.format.history import decode_history, descend, locate
-from e2esync.vault.heads import open_snapshot
+from e2esync.format.points import Context, decode_context
+from e2esync.vault.heads import check_context, open_snapshot
 from e2esync.vault.records import open_record
 
 MOST_INDEXES = 1024
@@ -25,6 +26,7 @@ class Proof(NamedTuple):
         bytes, ...
     ]  # signed record, then the history pages that lead to where the snapshot should stand
     indexes: tuple[bytes, ...]  # sorted; nobody vouches for them, as for no row
+    context: Context | None = None  # the whole one of the snapshot; of a fault none
 
     def encode(self) -> bytes:
         """Return the body of the blob."""
@@ -37,13 +39,16 @@ class Proof(NamedTuple):
         Raises:
             BadObject: It does not have the form.
         """
-        snapshots, head, indexes = shape.array(cbor.decode_exact(body), 3)
+        snapshots, head, indexes, context = shape.array(cbor.decode_exact(body), 4)
         found = cls(
             shape.each(snapshots, shape.octets),
             shape.each(head, shape.octets),
             shape.each(indexes, shape.digest),
+            shape.optional(context, decode_context),
         )
         shape.must(hold=len(found.snapshots) == 1 or (len(found.snapshots) == _PAIR and not found.head))
+        is_of_a_fault = len(found.snapshots) == _PAIR or bool(found.head)
+        shape.must(hold=is_of_a_fault == (found.context is None))
         shape.must(hold=len(found.indexes) <= MOST_INDEXES)
         shape.ascending(found.indexes)
         return found
@@ -56,7 +61,7 @@ class Proof(NamedTuple):
 def check_snapshot(
     proof: Proof, point: tuple[int, bytes], *, signer: bytes, vault_id: bytes, device: bytes
 ) -> None:
-    """Check that `signer` signed the snapshot with this sequence and hash for this vault and device.
+    """Check that `signer` signed the snapshot with this sequence and hash for this vault and device, and had seen what it says.
 
     Raises:
         BadObject: It is not what should be there.
@@ -65,6 +70,9 @@ def check_snapshot(
     snapshot, digest = open_snapshot(proof.snapshots[0], signer=signer, vault_id=vault_id, device=device)
     if (snapshot.sequence, digest) != point:
         raise BadObject("a proof is not of the snapshot that is named")
+    if proof.context is None:
+        raise BadObject("a proof does not say what a snapshot had seen")
+    check_context(snapshot, proof.context)
 
 
 def check_fault(

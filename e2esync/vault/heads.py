@@ -111,7 +111,7 @@ def make_snapshot(  # noqa: PLR0913 - the record has as many fields
     """
     if not previous_context.keys() <= context.keys():
         raise ValueError("a context never loses a device")
-    whole = _sorted(context)
+    whole = sorted_context(context)
     changes = [point for point in whole if previous_context.get(point[0]) != point[1:]]
     payload = Snapshot(
         vault=vault_id,
@@ -143,6 +143,21 @@ def open_snapshot(record: bytes, *, signer: bytes, vault_id: bytes, device: byte
     return snapshot, verified.hash
 
 
+def check_context(snapshot: Snapshot, context: Context) -> None:
+    """Check that a snapshot had seen this, whole.
+
+    Raises:
+        BadObject: It is not what the snapshot names, or not as it should be.
+    """
+    if object_hash(encode_context(context)) != snapshot.context_hash:
+        raise BadObject("a context is not the one that its snapshot names")
+    changes_fit = (
+        snapshot.changes == context if is_whole(snapshot.sequence) else set(snapshot.changes) <= set(context)
+    )
+    if not changes_fit or any(device == snapshot.device for device, _, _ in context):
+        raise BadObject("a snapshot's context does not fit")
+
+
 def make_head(  # noqa: PLR0913 - the record has as many fields
     device: Device,
     keyring: Keyring,
@@ -166,7 +181,7 @@ def make_head(  # noqa: PLR0913 - the record has as many fields
         certificate=device.certificate,
         revision=revision,
         snapshot=snapshot.record,
-        context=_sorted(context),
+        context=sorted_context(context),
         history=history,
         live_indexes=live_indexes,
         device_name=names[0],
@@ -200,7 +215,7 @@ def open_head(
     )
     if (snapshot.members, snapshot.epoch) != (record.name, record.epoch):
         raise BadObject("a head and its snapshot name different membership records")
-    _check_context(snapshot, body.context)
+    check_context(snapshot, body.context)
     _check_history(snapshot, body.history)
     return Head(
         content=content,
@@ -243,21 +258,12 @@ def _open_body(
     return claimed, certificate
 
 
-def _check_context(snapshot: Snapshot, context: Context) -> None:
-    if object_hash(encode_context(context)) != snapshot.context_hash:
-        raise BadObject("a head's context is not the one that its snapshot names")
-    changes_fit = (
-        snapshot.changes == context if is_whole(snapshot.sequence) else set(snapshot.changes) <= set(context)
-    )
-    if not changes_fit or any(device == snapshot.device for device, _, _ in context):
-        raise BadObject("a snapshot's context does not fit")
-
-
 def _check_history(snapshot: Snapshot, history: History) -> None:
     decode_history([list(level) for level in history], sequence=snapshot.sequence)
     if snapshot.previous is not None and history[0][-1] != snapshot.previous:
         raise BadObject("a head's history does not end in the snapshot before")
 
 
-def _sorted(context: ContextMap) -> Context:
+def sorted_context(context: ContextMap) -> Context:
+    """Return a context as it is encoded."""
     return tuple((device, *context[device]) for device in sorted(context))

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from e2esync.crypto.asymmetric import object_hash
+from e2esync.engine.faults import proof_of
 from e2esync.format import names
 from e2esync.format.cbor import decode, encode
 from e2esync.format.history import NO_HISTORY, append
@@ -38,7 +39,7 @@ from e2esync.tree.values import (
 from e2esync.vault import heads
 from e2esync.vault.cipher import BlobKind, VaultCipher
 from e2esync.vault.device import create_device
-from e2esync.vault.heads import ContextMap, open_head
+from e2esync.vault.heads import ContextMap, Head, open_head
 from e2esync.vault.indexes import seal_index
 from e2esync.vault.packs import ClosedPack, PackBuilder
 from moto_fixtures.hostile import HostileStore
@@ -72,9 +73,18 @@ class Planted:
 class Forger:
     """One hostile device of an identity of the vault, with the history of what it has published."""
 
-    def __init__(self, keys: Keys, store: HostileStore, name: str = "mallory", *, tells: bool = True) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        store: HostileStore,
+        name: str = "mallory",
+        *,
+        tells: bool = True,
+        proves: bool = True,
+    ) -> None:
         self.keys, self.store, self.name = keys, Planted(store), name
         self.tells = tells  # whether it stores its snapshots, as it should
+        self.proves = proves  # whether it stores what proves the snapshots that it names, as it should
         self.device = create_device(keys.identity)
         self.cipher = VaultCipher(keys.vault_id, keys.keyring)
         self.sequence, self.time = 0, SAVED
@@ -85,6 +95,11 @@ class Forger:
         self._chunks, self._pages = [PackBuilder()], [PackBuilder()]
         self._added: set[bytes] = set()
         self._drawn = 0
+
+    @property
+    def context(self) -> ContextMap:
+        """The context of the newest snapshot."""
+        return self._context
 
     @property
     def hash(self) -> bytes:
@@ -228,6 +243,8 @@ class Forger:
         sealed = self.cipher.seal_page(BlobKind.SNAPSHOT, snapshot.record)
         if self.tells:
             self._add(self._pages, snapshot_id, sealed, is_chunk=False)
+        if self.proves and context:
+            self._prove(context)
         self._indexes = (*self._indexes, self._store_index())
         self.sequence, self._hash, self._context, self._drawn = self.sequence + 1, snapshot.hash, context, 0
         self._put_head(snapshot)
@@ -238,22 +255,35 @@ class Forger:
 
     def everything(self) -> ContextMap:
         """Return a context that covers every other head in the store."""
-        keys, context = self.keys, dict(self._context)
+        context = dict(self._context)
+        for head in self.others():
+            for device, point in {**head.context, head.device: (head.sequence, head.hash)}.items():
+                if device != self.device.id:
+                    context[device] = max(context.get(device, (0, b"")), point)
+        return context
+
+    def others(self) -> Iterator[Head]:
+        """Yield every other head in the store."""
+        keys = self.keys
         for info in self.store.list(names.heads_prefix(keys.vault_id)):
             name = names.parse(info.key)
             if name is None or name.kind is not names.Kind.HEAD or name.id == self.device.id:
                 continue
-            head = open_head(
+            yield open_head(
                 self.store.get(info.key),
                 info.key.rpartition("/")[2],
                 vault_id=keys.vault_id,
                 membership=keys.membership,
                 keyring=keys.keyring,
             )
-            for device, point in {**head.context, head.device: (head.sequence, head.hash)}.items():
-                if device != self.device.id:
-                    context[device] = max(context.get(device, (0, b"")), point)
-        return context
+
+    def _prove(self, context: ContextMap) -> None:
+        """Store what proves the snapshots that it names and the store shows."""
+        named = {digest for _, digest in context.values()}
+        for head in self.others():
+            if head.hash in named:
+                sealed = self.cipher.seal_page(BlobKind.PROOF, proof_of(head).encode())
+                self._add(self._pages, self.cipher.proof_id(head.hash), sealed, is_chunk=False)
 
     def twin(self) -> Forger:
         """Return the same device once more: what the two publish from now on are two histories of it."""

@@ -20,7 +20,7 @@ from e2esync.crypto import recovery
 from e2esync.crypto.asymmetric import object_hash, record_hash
 from e2esync.crypto.labels import Purpose
 from e2esync.engine import merge
-from e2esync.engine.broken import BrokenTree, TwoHistories
+from e2esync.engine.broken import BrokenTree, BrokenWord, TwoHistories
 from e2esync.engine.download import Downloader
 from e2esync.engine.faults import load_faults
 from e2esync.engine.fetch import fetch, own_heads, read_head, read_index
@@ -123,6 +123,8 @@ DEFENCES.update(
         "claims proven": (Patch("e2esync.vault.heads", "open_snapshot", _any_snapshot),),
         "set aside": (Patch("e2esync.engine.fetch", "_join_good", _all_or_nothing),),
         "one bad file": (Patch("e2esync.engine.apply:_Applier", "_stage", _whole_or_nothing),),
+        "seen enough": (Patch("e2esync.engine.claims", "check_seen", always({})),),
+        "proofs kept here": (Patch("e2esync.engine.faults", "keep_proof", skipped),),
         "one verdict": (Patch("e2esync.engine.merge", "_check_kept", skipped),),
     }
 )
@@ -573,8 +575,12 @@ def all_say_the_same(arena: Arena, *devices: Dev) -> None:
 def test_a_write_that_its_head_has_not_seen_is_refused_by_those_who_have_it_too(arena: Arena):
     """Each page of the tree is one that honest devices have: they need not read it to join it."""
     laptop, desk = arena.pair()
+    context = {dev.device.id: others_seen(arena, dev) for dev in (laptop, desk)}
+    arena.edit(laptop)
+    laptop.push()
+    desk.pull()
     forger = Forger(arena.world.keys, arena.store)
-    forger.publish(nodes_of(laptop).items(), context={desk.device.id: others_seen(arena, desk)})
+    forger.publish(nodes_of(laptop).items(), context=context)
     all_say_the_same(arena, laptop, desk)
 
 
@@ -666,18 +672,93 @@ def others_seen(arena: Arena, dev: Dev) -> tuple[int, bytes]:
 
 
 @row("H10", weaknesses=["only what was seen goes"])
-def test_who_has_seen_a_device_but_not_what_that_had_seen_takes_nothing_of_the_rest(arena: Arena):
-    """The tree has nothing but a file of its own; it claims the desk's word, which claims the laptop's."""
+def test_who_has_not_seen_a_device_takes_nothing_of_it(arena: Arena):
+    """The tree has nothing but a file of its own; it has seen the laptop, which had not seen the desk."""
     laptop, desk = arena.pair()
     forger = Forger(arena.world.keys, arena.store)
-    forger.publish([forger.file(b"alone", b"alone")], context={desk.device.id: others_seen(arena, desk)})
+    forger.publish([forger.file(b"alone", b"alone")], context={laptop.device.id: others_seen(arena, laptop)})
     first = alike(laptop)
     arena.edit(desk, "more", b"more")
     desk.push()
     shown = alike(desk, laptop, arena.newcomer())
     for tree in (first, shown):
-        if not {b"plain", b"docs/deep/notes", b"alone"} <= tree.keys():
+        if not {b"by the desk", b"alone"} <= tree.keys():
             raise AttackSucceeded(f"what was never seen is gone: {sorted(tree)}")
+
+
+def nobody_takes_it(*devices: Dev) -> None:
+    """See that what the forger has published last is set aside by each of these, and all else taken in."""
+    for dev in devices:
+        error = det(dev.pull, BrokenWord)
+        if "mallory" not in error.what or "a snapshot" not in error.what:
+            raise AttackSucceeded(f"it is not said whose word is set aside: {error.what}")
+        if b"alone" in dev.tree():
+            raise AttackSucceeded(f"{dev.name} has taken in what has not seen enough")
+
+
+@row("H10", shows=["G2"], weaknesses=["seen enough"])
+@pytest.mark.parametrize("later", ["", "desk", "laptop", "desk laptop"])
+def test_who_has_seen_a_device_but_not_what_that_had_seen_is_set_aside(arena: Arena, later):
+    """It claims the desk's word, and not the laptop's, which that had seen; `later`: who publishes more before anybody looks."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish([forger.file(b"alone", b"alone")], context={desk.device.id: others_seen(arena, desk)})
+    for dev in (laptop, desk):
+        if dev.name in later:
+            arena.edit(dev, f"by {dev.name}", CANARY)
+            dev.push()
+    nobody_takes_it(laptop, desk, arena.newcomer())
+    det(lambda: verify(laptop.vault, laptop.keys.identity, deep=False), IntegrityError)
+    det(lambda: prune(laptop.vault, Rules(keep_days=0)), BrokenWord)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"alone", b"alone")])
+    assert b"alone" in alike(laptop, desk, arena.newcomer())
+
+
+@row("H10", weaknesses=["seen enough"])
+def test_who_takes_back_what_it_had_seen_is_set_aside_though_it_names_nothing_new(arena: Arena):
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store)
+    forger.publish(nodes_of(laptop).items())
+    alike(laptop, desk)
+    point = others_seen(arena, desk)
+    forger._context = {}
+    forger.publish([forger.file(b"alone", b"alone")], context={desk.device.id: point})
+    nobody_takes_it(laptop, desk, arena.newcomer())
+
+
+@row("H10", weaknesses=["seen enough"])
+def test_who_names_a_snapshot_and_does_not_prove_it_is_set_aside_until_somebody_does(arena: Arena):
+    """Who has nothing to hold it against cannot know what that snapshot had seen."""
+    laptop, desk = arena.pair()
+    forger = Forger(arena.world.keys, arena.store, proves=False)
+    arena.edit(desk, "more", b"more")
+    desk.push()
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"alone", b"alone")])
+    arena.edit(desk, "more", b"still more")
+    desk.push()
+    nobody_takes_it(arena.newcomer())
+
+
+@row("H10", weaknesses=["proofs kept here"])
+def test_who_takes_in_a_word_that_names_one_set_aside_can_prove_that_later(arena: Arena):
+    """Honest devices get it from another forger, which stores no proof of it, and it is gone from the store soon."""
+    laptop, desk = arena.pair()
+    broken_one = Forger(arena.world.keys, arena.store, "eve")
+    broken(broken_one)
+    forger = Forger(arena.world.keys, arena.store, proves=False)
+    forger.publish([*nodes_of(laptop).items(), forger.file(b"alone", b"alone")])
+    det(laptop.pull, BrokenTree)
+    broken(broken_one)
+    det(laptop.pull, BrokenTree)
+    arena.edit(laptop, "more", CANARY)
+    laptop.push()
+    broken_one.publish(nodes_of(laptop).items())
+    for dev in (desk, arena.newcomer()):
+        try:
+            dev.pull()
+        except BrokenWord as error:
+            raise AttackSucceeded(f"{dev.name} does not take in what an honest device publishes") from error
+        assert not dev.differs(laptop.tree())
 
 
 @row("H10", shows=["G6"], weaknesses=["contexts"])

@@ -174,7 +174,7 @@ _ONE = signed(LAPTOP.signing, Purpose.SNAPSHOT, SNAPSHOTS[0])
 _BODY = signed(LAPTOP.signing, Purpose.HEAD, HEADS[-1])
 _OTHER = Writer(LAPTOP).pushed(Writer(DESK).pushed()).snapshot_record
 PROOFS = [
-    Proof((_ONE,), (), (bytes(32), bytes([1]) * 32)).encode(),
+    Proof((_ONE,), (), (bytes(32), bytes([1]) * 32), ((DESK.id, 1, bytes(32)),)).encode(),
     Proof((_ONE, _OTHER), (), ()).encode(),
     Proof((_OTHER,), (_BODY,), ()).encode(),
 ]

@@ -395,8 +395,8 @@ MUTATIONS = {
     ),
     "fault: what is said of a device at fault is held against others": Mutation(
         "engine/fetch.py",
-        "check_contexts(without(own_heads(vault, heads), faults), chains)",
-        "check_contexts(own_heads(vault, heads), chains)",
+        "everybody = without(own_heads(vault, heads), faults)",
+        "everybody = own_heads(vault, heads)",
         "tests/attacks/test_hostile_devices.py",
     ),
     "fault: a head proves nothing": Mutation(
@@ -416,6 +416,24 @@ MUTATIONS = {
         "if not vault.catalogue.holds(proof_id):\n            head",
         "if True:\n            head",
         "tests/engine/test_push_pull.py",
+    ),
+    "claims: what a snapshot had seen that is named is not asked for": Mutation(
+        "engine/claims.py", "look.at(head)", "pass", "tests/attacks/test_hostile_devices.py"
+    ),
+    "claims: who takes back what it had seen has been looked at": Mutation(
+        "engine/claims.py", "if not _covers(head.context, known):", "if False:", "tests/attacks/test_hostile_devices.py"
+    ),
+    "claims: what is not proven is taken in": Mutation(
+        "engine/claims.py",
+        'raise BrokenWord("it names a snapshot of which it has stored no proof")',
+        "return Proof((), (), ())",
+        "tests/attacks/test_hostile_devices.py",
+    ),
+    "claims: what others took in is not proven later": Mutation(
+        "engine/faults.py", "state.set(_PROOF.format(digest.hex()), proof.encode())", "pass", "tests/attacks/test_hostile_devices.py"
+    ),
+    "claims: a proof may say anything of what was seen": Mutation(
+        "vault/faults.py", "    check_context(snapshot, proof.context)\n", "", "tests/vault"
     ),
     "export: who is at fault is not said": Mutation(
         "engine/export.py", "sorted(load_faults(vault.state).items())", "[]", "tests/attacks/test_faults_exported.py"

@@ -1,7 +1,7 @@
 """What was signed, and which of it counts: the rules for contexts and whole trees (format §8.4, §8.5), each with a switch.
 
 A verdict follows from signed bytes alone, so that it is the same on every device. What stands here of its own is only
-what puts checks together: `tests.merge.claims` for contexts, the product's `engine.check` for every value of a tree.
+what puts checks together: the product's `merge.claims` for contexts, its `engine.check` for every value of a tree.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from e2esync.engine.check import check_value
 from e2esync.errors import BadObject
 from e2esync.format.cbor import encode
+from e2esync.merge.claims import Seen, check_claims
 from e2esync.merge.join import Entries, State
 from e2esync.tree.codec import MAX_SEQUENCE, encode_entries
 from e2esync.tree.keys import ROOT, Kind, birthplace, kind_of
 from e2esync.tree.values import Content, Dot, FileContent, WrappedKey, value
-from tests.merge.claims import Seen, check_claims
 from tests.merge.devices import tag
 
 ALIVE = WrappedKey(bytes(32), bytes(32), b"\x01" * 40)
@@ -130,7 +130,8 @@ class Court:
     def _fault(self, snapshot: Signed, looked_at: Mapping[bytes, Entries]) -> str:
         covered = snapshot.state.context if self.rules.dots else _Everything()
         try:
-            check_claims(snapshot.device, snapshot.sequence, snapshot.points, self._seen_by)
+            seen = {device: self._seen_by(device, *point) for device, point in snapshot.points.items()}
+            check_claims(snapshot.device, snapshot.sequence, snapshot.points, seen)
             for key, entries in looked_at.items():
                 assert check_value(key, encode(encode_entries(tuple(entries))), covered)
         except BadObject as error:

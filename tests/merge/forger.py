@@ -12,6 +12,7 @@ from functools import reduce
 from random import Random
 from typing import TypeVar
 
+from e2esync.merge.claims import Seen
 from e2esync.merge.fold import Folded, fold, past_of
 from e2esync.merge.join import EMPTY, Entries, join
 from e2esync.merge.standing import ORPHANS
@@ -30,7 +31,6 @@ from e2esync.tree.values import (
     stored_order,
     value,
 )
-from tests.merge.claims import Seen
 from tests.merge.court import ALIVE, DEAD, Court, Signed, sequences
 from tests.merge.devices import tag, value_of
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from e2esync.errors import BadObject
-from tests.merge.claims import check_claims
+from e2esync.merge.claims import check_claims
 from tests.merge.court import RULES, without
 from tests.merge.forging import NEVER, live
 
@@ -67,7 +67,9 @@ SIGNED = {
 
 
 def claims(context, sequence=3):
-    check_claims(M, sequence, context, lambda *point: SIGNED.get(point))
+    check_claims(
+        M, sequence, context, {device: SIGNED.get((device, *point)) for device, point in context.items()}
+    )
 
 
 @pytest.mark.parametrize(

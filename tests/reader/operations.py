@@ -169,8 +169,7 @@ def proof(i: dict[str, Any], folder: Path) -> Any:
     if i["of"] == i["device"]:
         r.check_fault(vault, device, found, lambda body: r.blob_id(i["secret"], r.HISTORY, body))
     else:
-        hash_, snapshot = r.open_snapshot(vault, device, found[0][0])
-        r.want((hash_, snapshot[4]) == (i["of"], i["sequence"]), "a proof of another snapshot")
+        r.open_joined(vault, device, found, i["sequence"], i["of"])
     return {"id": r.keyed_id(i["secret"], "proof id", i["of"]), "indexes": found[2]}
 
 

@@ -11,7 +11,7 @@ from e2esync.format.head import HeadBody
 from e2esync.format.history import descend, locate
 from e2esync.format.signed import SignedRecord
 from e2esync.vault.faults import MOST_INDEXES, Proof, check_fault, check_snapshot
-from e2esync.vault.heads import signed_body
+from e2esync.vault.heads import signed_body, sorted_context
 from tests.vault.people import DESK, ID, LAPTOP, VAULT, Writer, resigned
 
 ONE, OTHER = Writer(LAPTOP), Writer(LAPTOP)
@@ -25,8 +25,12 @@ def page_id(body):
     return body[:32]
 
 
-def proof(*heads, head=()):
-    return Proof(tuple(each.snapshot_record for each in heads), head, ())
+def proof(*heads, head=(), context=None):
+    return Proof(tuple(each.snapshot_record for each in heads), head, (), context)
+
+
+def joined(head, context=None):
+    return proof(head, context=sorted_context(head.context) if context is None else context)
 
 
 def body_of(head):
@@ -45,7 +49,7 @@ def test_two_snapshots_of_one_sequence_prove_it_in_either_order():
 @pytest.mark.parametrize("heads", [(FIRST,), (FIRST, FIRST), (FIRST, SECOND), (FIRST, DESKS)])
 def test_nothing_else_does(heads):
     with pytest.raises(BadObject):
-        proves(proof(*heads))
+        proves(joined(FIRST) if len(heads) == 1 else proof(*heads))
 
 
 def pages(head, sequence):
@@ -88,15 +92,26 @@ def test_a_head_counts_with_a_history_only_that_is_as_long_as_its_snapshot_says(
 
 
 def test_a_proof_is_of_the_snapshot_that_is_named():
-    check_snapshot(proof(FIRST), (1, FIRST.hash), **WHO)
+    check_snapshot(joined(FIRST), (1, FIRST.hash), **WHO)
     for point in ((2, FIRST.hash), (1, ELSE.hash)):
         with pytest.raises(BadObject):
-            check_snapshot(proof(FIRST), point, **WHO)
+            check_snapshot(joined(FIRST), point, **WHO)
+
+
+def test_it_says_what_the_snapshot_had_seen_as_its_device_signed_it():
+    seen = sorted_context(ELSE.context)
+    assert seen
+    check_snapshot(joined(ELSE), (1, ELSE.hash), **WHO)
+    for head, context in ((ELSE, ()), (ELSE, ((DESK.id, 2, DESKS.hash),)), (FIRST, seen)):
+        with pytest.raises(BadObject):
+            check_snapshot(joined(head, context), (1, head.hash), **WHO)
+    with pytest.raises(BadObject):
+        check_snapshot(proof(FIRST), (1, FIRST.hash), **WHO)
 
 
 def test_it_names_no_more_indexes_than_a_reader_takes():
     many = tuple(number.to_bytes(32, "big") for number in range(MOST_INDEXES + 1))
-    full = proof(FIRST).with_indexes(many)
+    full = joined(FIRST).with_indexes(many)
     assert Proof.decode(full.encode()) == full
     with pytest.raises(BadObject):
         Proof.decode(full._replace(indexes=many).encode())
@@ -109,17 +124,22 @@ RECORD, INDEX = FIRST.snapshot_record, bytes(32)
     "value",
     [
         [],
-        [[RECORD], []],
-        [[RECORD], [], [], []],
-        [[], [], []],
-        [[RECORD] * 3, [], []],
-        [[RECORD] * 2, [RECORD], []],
-        [[RECORD], [], [INDEX, INDEX]],
-        [[RECORD], [], [bytes([1]) * 32, INDEX]],
-        [[RECORD], [], [INDEX[1:]]],
-        [["record"], [], []],
-        [[RECORD], [1], []],
-        [RECORD, [], []],
+        [[RECORD], [], []],
+        [[RECORD], [], [], [], []],
+        [[RECORD], [], [], None],
+        [[RECORD], [RECORD], [], []],
+        [[RECORD] * 2, [], [], []],
+        [[RECORD], [], [], [[DESK.id, 1]]],
+        [[RECORD], [], [], [[DESK.id, 1, INDEX], [DESK.id, 1, INDEX]]],
+        [[], [], [], []],
+        [[RECORD] * 3, [], [], None],
+        [[RECORD] * 2, [RECORD], [], None],
+        [[RECORD], [], [INDEX, INDEX], []],
+        [[RECORD], [], [bytes([1]) * 32, INDEX], []],
+        [[RECORD], [], [INDEX[1:]], []],
+        [["record"], [], [], []],
+        [[RECORD], [1], [], None],
+        [RECORD, [], [], []],
         {1: [RECORD]},
     ],
 )
@@ -127,4 +147,4 @@ def test_it_has_one_form(value):
     with pytest.raises(BadObject):
         Proof.decode(cbor.encode(value))
     with pytest.raises(BadObject):
-        Proof.decode(proof(FIRST).encode() + b"\0")
+        Proof.decode(joined(FIRST).encode() + b"\0")

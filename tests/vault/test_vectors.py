@@ -103,7 +103,7 @@ def snapshot(i):
     context = tuple(
         (bytes.fromhex(device), sequence, bytes.fromhex(h)) for device, sequence, h in i["context"]
     )
-    heads._check_context(read, context)
+    heads.check_context(read, context)
     return {"hash": hash_, "sequence": read.sequence}
 
 

@@ -914,8 +914,8 @@ def signed_snapshot(
             4: sequence,
             5: previous,
             6: None,
-            7: [whole, []],
-            8: hashlib.sha256(b"\x80").digest(),
+            7: [whole, change.get("context", [])],
+            8: hashlib.sha256(r.encode(change.get("context", []))).digest(),
             9: [1, EPOCH],
             10: EPOCH,
             11: change.get("time", 0),
@@ -969,29 +969,45 @@ def proofs() -> None:
     other, _ = signed_snapshot(1, time=1)
     second, _ = signed_snapshot(2, previous=hash_)
     indexes = sorted([EPOCH, SECRET])
-    proof("snapshot", [[one], [], indexes], hash_, sequence=1)
-    proof("snapshot-no-indexes", [[one], [], []], hash_, sequence=1)
-    proof("bad-snapshot-hash", [[other], [], []], hash_, sequence=1, refused=True)
-    proof("bad-snapshot-sequence", [[one], [], []], hash_, sequence=2, refused=True)
-    proof("bad-kind", [[one], [], []], hash_, sequence=1, refused=True, kind=r.SNAPSHOT_BLOB)
-    proof("bad-tail", [[one], [], []], hash_, sequence=1, refused=True, tail=b"\0")
-    proof("bad-indexes-order", [[one], [], indexes[::-1]], hash_, sequence=1, refused=True)
-    proof("bad-indexes-twice", [[one], [], [SECRET, SECRET]], hash_, sequence=1, refused=True)
+    proof("snapshot", [[one], [], indexes, []], hash_, sequence=1)
+    proof("snapshot-no-indexes", [[one], [], [], []], hash_, sequence=1)
+    proof("bad-snapshot-hash", [[other], [], [], []], hash_, sequence=1, refused=True)
+    proof("bad-snapshot-sequence", [[one], [], [], []], hash_, sequence=2, refused=True)
+    proof("bad-kind", [[one], [], [], []], hash_, sequence=1, refused=True, kind=r.SNAPSHOT_BLOB)
+    proof("bad-tail", [[one], [], [], []], hash_, sequence=1, refused=True, tail=b"\0")
+    proof("bad-indexes-order", [[one], [], indexes[::-1], []], hash_, sequence=1, refused=True)
+    proof("bad-indexes-twice", [[one], [], [SECRET, SECRET], []], hash_, sequence=1, refused=True)
     many = [i.to_bytes(32, "big") for i in range(1025)]
-    proof("bad-indexes-many", [[one], [], many], hash_, sequence=1, refused=True)
-    proof("bad-no-snapshot", [[], [], []], hash_, sequence=1, refused=True)
-    proof("bad-parts", [[one], []], hash_, sequence=1, refused=True)
-    proof("fault", [[one, other], [], [SECRET]], LAPTOP.id)
-    proof("fault-other-order", [[other, one], [], []], LAPTOP.id)
-    proof("bad-fault-one-snapshot", [[one], [], []], LAPTOP.id, refused=True)
-    proof("bad-fault-same-snapshot", [[one, one], [], []], LAPTOP.id, refused=True)
-    proof("bad-fault-two-sequences", [[one, second], [], []], LAPTOP.id, refused=True)
-    proof("bad-fault-three-snapshots", [[one, other, second], [], []], LAPTOP.id, refused=True)
+    proof("bad-indexes-many", [[one], [], many, []], hash_, sequence=1, refused=True)
+    proof("bad-no-snapshot", [[], [], [], []], hash_, sequence=1, refused=True)
+    proof("bad-parts", [[one], [], []], hash_, sequence=1, refused=True)
+    seen = [[bytes(16), 3, SECRET], [b"\xff" * 16, 1, EPOCH]]
+    wide, its = signed_snapshot(1, context=seen)
+    proof("snapshot-context", [[wide], [], [], seen], its, sequence=1)
+    proof("bad-context-part", [[wide], [], [], seen[:1]], its, sequence=1, refused=True)
+    proof("bad-context-order", [[wide], [], [], seen[::-1]], its, sequence=1, refused=True)
+    proof("bad-context-none", [[wide], [], [], None], its, sequence=1, refused=True)
+    proof("bad-context-other", [[one], [], [], seen], hash_, sequence=1, refused=True)
+    own = [[LAPTOP.id, 1, SECRET]]
+    itself, of_itself = signed_snapshot(1, context=own)
+    proof("bad-context-own", [[itself], [], [], own], of_itself, sequence=1, refused=True)
+    proof("bad-fault-context", [[one, other], [], [], []], LAPTOP.id, refused=True)
+    proof("fault", [[one, other], [], [SECRET], None], LAPTOP.id)
+    proof("fault-other-order", [[other, one], [], [], None], LAPTOP.id)
+    proof("bad-fault-one-snapshot", [[one], [], [], []], LAPTOP.id, refused=True)
+    proof("bad-fault-same-snapshot", [[one, one], [], [], None], LAPTOP.id, refused=True)
+    proof("bad-fault-two-sequences", [[one, second], [], [], None], LAPTOP.id, refused=True)
+    proof("bad-fault-three-snapshots", [[one, other, second], [], [], None], LAPTOP.id, refused=True)
     by_ada, _ = signed_snapshot(1, time=1, key_=ADA.signing)
-    proof("bad-fault-signer", [[one, by_ada], [], []], LAPTOP.id, refused=True)
-    proof("bad-fault-vault", [[one, signed_snapshot(1, vault=EPOCH)[0]], [], []], LAPTOP.id, refused=True)
+    proof("bad-fault-signer", [[one, by_ada], [], [], None], LAPTOP.id, refused=True)
     proof(
-        "bad-fault-device", [[one, signed_snapshot(1, device=bytes(16))[0]], [], []], LAPTOP.id, refused=True
+        "bad-fault-vault", [[one, signed_snapshot(1, vault=EPOCH)[0]], [], [], None], LAPTOP.id, refused=True
+    )
+    proof(
+        "bad-fault-device",
+        [[one, signed_snapshot(1, device=bytes(16))[0]], [], [], None],
+        LAPTOP.id,
+        refused=True,
     )
 
 
@@ -1002,20 +1018,27 @@ def proofs_by_heads() -> None:
     second, _ = signed_snapshot(2, previous=hash_)
     short, _ = signed_head(3)
     long, pages = signed_head(200)
-    proof("fault-head", [[one], [short], []], LAPTOP.id)
-    proof("fault-head-page", [[one], [long, pages[0]], [SECRET]], LAPTOP.id)
-    proof("bad-fault-head-no-page", [[one], [long], []], LAPTOP.id, refused=True)
-    proof("bad-fault-head-other-page", [[one], [long, pages[1]], []], LAPTOP.id, refused=True)
-    proof("bad-fault-head-page-too-many", [[one], [long, pages[0], pages[0]], []], LAPTOP.id, refused=True)
-    proof("bad-fault-head-two-snapshots", [[one, other], [short], []], LAPTOP.id, refused=True)
-    third, _ = signed_snapshot(3, previous=EPOCH)
-    proof("bad-fault-head-not-later", [[third], [short], []], LAPTOP.id, refused=True)
+    proof("fault-head", [[one], [short], [], None], LAPTOP.id)
+    proof("fault-head-page", [[one], [long, pages[0]], [SECRET], None], LAPTOP.id)
+    proof("bad-fault-head-no-page", [[one], [long], [], None], LAPTOP.id, refused=True)
+    proof("bad-fault-head-other-page", [[one], [long, pages[1]], [], None], LAPTOP.id, refused=True)
     proof(
-        "bad-fault-head-signer", [[one], [signed_head(3, key_=ADA.signing)[0]], []], LAPTOP.id, refused=True
+        "bad-fault-head-page-too-many", [[one], [long, pages[0], pages[0]], [], None], LAPTOP.id, refused=True
     )
-    proof("bad-fault-head-vault", [[one], [signed_head(3, vault=EPOCH)[0]], []], LAPTOP.id, refused=True)
-    proof("bad-fault-head-length", [[one], [signed_head(3, length=4)[0]], []], LAPTOP.id, refused=True)
-    proof("bad-fault-head-is-snapshot", [[one], [second], []], LAPTOP.id, refused=True)
+    proof("bad-fault-head-two-snapshots", [[one, other], [short], [], None], LAPTOP.id, refused=True)
+    third, _ = signed_snapshot(3, previous=EPOCH)
+    proof("bad-fault-head-not-later", [[third], [short], [], None], LAPTOP.id, refused=True)
+    proof(
+        "bad-fault-head-signer",
+        [[one], [signed_head(3, key_=ADA.signing)[0]], [], None],
+        LAPTOP.id,
+        refused=True,
+    )
+    proof(
+        "bad-fault-head-vault", [[one], [signed_head(3, vault=EPOCH)[0]], [], None], LAPTOP.id, refused=True
+    )
+    proof("bad-fault-head-length", [[one], [signed_head(3, length=4)[0]], [], None], LAPTOP.id, refused=True)
+    proof("bad-fault-head-is-snapshot", [[one], [second], [], None], LAPTOP.id, refused=True)
     agreed = r.encode([0, hash_, *(bytes([i]) * 32 for i in range(63))])
     levels = [[bytes([i]) * 32 for i in range(64)], [r.blob_id(SECRET, r.HISTORY, agreed)]]
     fields = r.decode(r.open_record(short, "")[0], "") | {
@@ -1023,8 +1046,8 @@ def proofs_by_heads() -> None:
         7: levels,
     }
     names_it = w.record(LAPTOP.signing, "head", r.encode(fields))
-    proof("bad-fault-head-names-it", [[one], [names_it, agreed], []], LAPTOP.id, refused=True)
-    proof("fault-head-names-another", [[other], [names_it, agreed], []], LAPTOP.id)
+    proof("bad-fault-head-names-it", [[one], [names_it, agreed], [], None], LAPTOP.id, refused=True)
+    proof("fault-head-names-another", [[other], [names_it, agreed], [], None], LAPTOP.id)
 
 
 # --- §11, §12 ---

@@ -45,6 +45,7 @@ class Writer:
     indexes: list[bytes] = field(default_factory=list)
     snapshots: dict[bytes, list[bytes]] = field(default_factory=dict)  # device -> hashes
     contexts: dict[bytes, list[Any]] = field(default_factory=dict)  # device -> newest
+    proofs: dict[bytes, bytes] = field(default_factory=dict)  # snapshot hash -> body
     pending: list[tuple[int, bytes, bytes]] = field(default_factory=list)  # kind, id, sealed
     saved: dict[bytes, tuple[bytes, list[Any]]] = field(
         default_factory=dict
@@ -225,7 +226,10 @@ class Writer:
         for page in pages:
             self.add_page(r.HISTORY, *page)
         self.add_page(r.SNAPSHOT_BLOB, r.keyed_id(self.secret, "snapshot id", hash_), snapshot)
+        for seen in (seen for *_, seen in context if seen in self.proofs):
+            self.add_page(r.PROOF, r.keyed_id(self.secret, "proof id", seen), self.proofs[seen])
         self.push_pack()
+        self.proofs[hash_] = r.encode([[snapshot], [], sorted(self.indexes), context])
         head = r.encode(
             {
                 1: 1,
