@@ -4,6 +4,8 @@ What it forges are `tests.merge.forger`'s moves, on the tree that a reader of it
 all heads. Left out are those that would stop every device at once: directories taken from above what others put into
 them, references that lead to nothing, trees that are refused.
 
+Now and then its context has gaps: it names others, and not what those had seen. Nobody takes that in.
+
 Now and then it goes on from an earlier snapshot once more, and publishes on both branches. Who has not been told so yet may be
 stopped by what the others name. In the end nobody is.
 
@@ -19,14 +21,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2esync.adapters.stores.memory import MemoryStore
-from e2esync.engine.broken import TwoHistories
+from e2esync.engine.broken import BrokenWord, TwoHistories
+from e2esync.engine.check import check_value
 from e2esync.engine.shown import decoded
 from e2esync.engine.vault import Summary
-from e2esync.errors import Fork, Rollback
+from e2esync.errors import BadObject, Fork, Rollback
 from e2esync.merge.join import Entries
+from e2esync.merge.vector import Vector
 from e2esync.merge.write import Writer
 from e2esync.tree.keys import ROOT, Kind, kind_of
+from e2esync.tree.pages import Item
 from e2esync.tree.values import Dot, FileContent, value
+from e2esync.vault.heads import ContextMap
 from moto_fixtures.hostile import HostileStore
 from tests.attacks.forge_tree import Forger, item
 from tests.engine import histories
@@ -36,8 +42,8 @@ from tests.merge import forger
 from tests.merge.court import sequences
 from tests.merge.forger import MADE_UP, Draft, tidy
 
-NEVER = histories.NEVER | {"stopped"}
-COUNTED = (*histories.COUNTED, "forged", "forked", "at fault", "waited", "made up", "taken away")
+NEVER = histories.NEVER | {"stopped", "gaps taken in"}
+COUNTED = (*histories.COUNTED, "forged", "forked", "at fault", "waited", "gaps", "made up", "taken away")
 
 MOVES = (
     forger.overwrite,
@@ -92,6 +98,8 @@ class History(histories.History):
         self.made_up: set[int] = set()
         self.branches = [self.forger]
         self.waits = 0  # commands that were stopped, since the proof is not in the store yet
+        self.gaps, self.taken_in = 0, 0  # contexts with gaps; those that counted
+        self.words: dict[bytes, ContextMap] = {}  # what snapshots had seen, by their hashes
         self.told: set[str] = set()  # devices that have said who is at fault
 
     def do(self, dev: Dev, command: str) -> Summary:
@@ -99,6 +107,8 @@ class History(histories.History):
             return super().do(dev, command)
         except TwoHistories as error:
             self.told.add(dev.name)
+            return error.done or Summary()
+        except BrokenWord as error:  # what has not seen enough
             return error.done or Summary()
         except (Rollback, Fork) as error:
             self.trace.append(f"{dev.name} is stopped: {error}")
@@ -114,13 +124,14 @@ class History(histories.History):
 
     def forge(self) -> None:
         """Publish a tree that is spoilt."""
-        with suppress(TwoHistories, Rollback, Fork):
+        with suppress(BrokenWord, Rollback, Fork):
             self.reader.pull()
         if len(self.branches) == 1 and self.random.random() < 0.15:
             self.branches.append(self.forger.twin())
         self.forger = self.random.choice(self.branches)
         for other in self.branches:
             self.forger.list_indexes_of(other)
+        self.words |= {head.hash: head.context for head in self.forger.others()}
         state = self.reader.vault.state
         tree = {key: decoded(key, encoded) for key, encoded in state.items(0, after=b"", last=None)}
         self.old.append(dict(tree))
@@ -136,7 +147,31 @@ class History(histories.History):
             self.trace.append(f"the forger: {move.__name__}")
         tidy(draft)
         self._give_back_directories(draft, tree)
-        self.forger.publish(item(key, tuple(entries)) for key, entries in draft.tree.items())
+        nodes = [item(key, tuple(entries)) for key, entries in draft.tree.items()]
+        if self.random.random() < 0.4:
+            self._publish_with_gaps(nodes)
+        else:
+            self.forger.publish(nodes)
+
+    def _publish_with_gaps(self, nodes: list[Item]) -> None:
+        """Publish what of a tree a context covers that may lack what those had seen whom it names."""
+        whole, context = self.forger.everything(), dict(self.forger.context)
+        for device in self.random.sample(sorted(whole), min(1, len(whole))):
+            context[device] = whole[device]
+        has_gaps = any(
+            context.get(third, (0, b""))[0] < number
+            for _, digest in context.values()
+            for third, (number, _) in self.words[digest].items()
+            if third != self.forger.device.id
+        )
+        covered = sequences(context) | {self.forger.device.id: self.forger.sequence + 1}
+        self.forger.publish([node for node in nodes if _is_covered(node, covered)], context=context)
+        self.trace.append(f"the forger: a context {'with gaps' if has_gaps else 'of a few'}")
+        if has_gaps:
+            self.gaps += 1
+            with suppress(BrokenWord, Rollback, Fork):
+                self.reader.pull()
+                self.taken_in += 1
 
     def _give_back_directories(self, draft: Draft, before: forger.Tree) -> None:
         """Leave no node without the directory that it stands in, here or where others write into it just now."""
@@ -171,6 +206,14 @@ class History(histories.History):
         found["forged"], found["made up"] = self.forger.sequence, len(self.made_up & there.keys())
         found["forked"], found["at fault"] = len(self.branches) - 1, len(self.told)
         found["waited"] = self.waits
+        found["gaps"], found["gaps taken in"] = self.gaps, self.taken_in
+
+
+def _is_covered(node: Item, covered: Vector) -> bool:
+    try:
+        return bool(check_value(*node, covered))
+    except BadObject:
+        return False
 
 
 __all__ = ["COUNTED", "NEVER", "History"]
