@@ -18,6 +18,8 @@ from e2esync.cli.session import Session
 from e2esync.errors import Busy, DaemonNotRunning, Locked, TemporaryError, UsageError
 
 if TYPE_CHECKING:
+    from e2esync.web.serve import Server
+    from e2esync.wiring.background import Kept, Told
     from e2esync.wiring.home import Home
 
 LOOK = 2.0  # seconds between looks whether the configuration has changed
@@ -182,12 +184,13 @@ def run(session: Session, wanted: Wanted) -> None:
     """Be the daemon, until a signal or `stop` ends it."""
     from e2esync.adapters import durable
     from e2esync.adapters.files import FolderLock
+    from e2esync.adapters.notify import find_manager
     from e2esync.adapters.peer import listen
     from e2esync.adapters.stores.limited import Limits
     from e2esync.daemon.schedule import SETTLE, Pace
     from e2esync.web.app import make_app
     from e2esync.web.serve import Server
-    from e2esync.wiring.background import Kept, KeptDevice, make_daemon
+    from e2esync.wiring.background import Kept, KeptDevice, Told, make_daemon
     from e2esync.wiring.logs import log_to
 
     session.home.make()
@@ -206,16 +209,25 @@ def run(session: Session, wanted: Wanted) -> None:
         daemon = make_daemon(Pace(settle, wanted.poll))
         device = KeptDevice(session.home, session.passphrase_source())
         kept = Kept(daemon, device, Limits(wanted.up, wanted.down), session.home.config)
+        told = Told(find_manager(os.environ), daemon)
         server = Server(make_app(daemon, stop=ending.set, unlock=device.unlock), listen(session.home.socket))
         server.start()
         kept.begin()
         durable.replace(session.home.state / "daemon.pid", f"{os.getpid()}\n".encode())
         session.out.line("ready")
         session.out.data("The daemon runs. Ctrl-C ends it.")
-        while not ending.wait(LOOK):
-            kept.look()
-            if not server.is_alive:
-                raise TemporaryError("the daemon does not answer at its socket any more", fix="e2esync start")
+        told.begin()
+        _watch_over(kept, told, server, ending)
+        told.stopping()
         daemon.end()
         server.end()
+        told.end()
         session.home.socket.unlink(missing_ok=True)
+
+
+def _watch_over(kept: Kept, told: Told, server: Server, ending: threading.Event) -> None:
+    while not ending.wait(LOOK):
+        kept.look()
+        told.look()
+        if not server.is_alive:
+            raise TemporaryError("the daemon does not answer at its socket any more", fix="e2esync start")

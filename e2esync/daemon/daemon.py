@@ -18,6 +18,7 @@ class Daemon:
     def __init__(self, *, pace: Pace, jitter: Callable[[], float], times: Times) -> None:
         self._pace, self._jitter, self._times = pace, jitter, times
         self._keepers: dict[bytes, Keeper] = {}
+        self._leaving: list[Keeper] = []  # they end, after the round that is on its way
         self._paused = False
         self._changed = threading.Condition()
         self.version = 0
@@ -26,10 +27,11 @@ class Daemon:
     def keep(self, grounds: Iterable[Ground]) -> None:
         """Keep these folders, and no others any more."""
         wanted = {ground.note.vault: ground for ground in grounds}
-        for vault in [
-            vault for vault, keeper in self._keepers.items() if not _is_same(keeper, wanted.get(vault))
-        ]:
-            self._keepers.pop(vault).end()
+        gone = [vault for vault, keeper in self._keepers.items() if not _is_same(keeper, wanted.get(vault))]
+        self._leaving = [self._keepers.pop(vault) for vault in gone]
+        for keeper in self._leaving:
+            keeper.end()
+        self._leaving = []
         for vault, ground in wanted.items():
             if vault not in self._keepers:
                 keeper = Keeper(
@@ -43,7 +45,7 @@ class Daemon:
 
     def end(self) -> None:
         """End all, after the rounds that are on their way."""
-        for keeper in self._keepers.values():
+        for keeper in list(self._keepers.values()):
             keeper.end_soon()
         self.keep(())
 
@@ -61,19 +63,23 @@ class Daemon:
     def pause(self) -> None:
         """Let all rest."""
         self._paused = True
-        for keeper in self._keepers.values():
+        for keeper in list(self._keepers.values()):
             keeper.pause()
 
     def resume(self) -> None:
         """Let all go on, at once."""
         self._paused = False
-        for keeper in self._keepers.values():
+        for keeper in list(self._keepers.values()):
             keeper.resume()
 
     def retry(self) -> None:
         """Let those that met something go on at once; who is paused stays so."""
-        for keeper in self._keepers.values():
+        for keeper in list(self._keepers.values()):
             keeper.retry()
+
+    def is_well(self) -> bool:
+        """Return whether every folder has a keeper that lives and does not hang; to be asked by one thread."""
+        return all(keeper.is_well() for keeper in [*self._keepers.values(), *self._leaving])
 
     def standings(self) -> list[FolderStanding]:
         """Return how the folders stand."""

@@ -48,6 +48,12 @@ class Keeper:
         self._change = threading.Condition()
         self._orders: deque[Order] = deque()
         self._is_ending = False
+        self._is_let_go = False  # was told to end, which its thread may have done since
+        self._is_idle = False
+        self._turns = 0
+        self._life: tuple[object, float] | None = (
+            None  # the last signs of life, and since when there are no others
+        )
         self._lent = 0  # how many commands work on the folder by themselves
         self._survey = FolderSurvey(ground.note)
         self._bad: dict[str, str] = {}  # files that could not be handled, and why
@@ -69,7 +75,7 @@ class Keeper:
     def end_soon(self) -> None:
         """End after the round that is on its way."""
         with self._change:
-            self._is_ending = True
+            self._is_ending = self._is_let_go = True
             self._change.notify_all()
 
     def end(self) -> None:
@@ -133,6 +139,19 @@ class Keeper:
             self._lent -= 1
             self._change.notify_all()
 
+    def is_well(self) -> bool:
+        """Return whether it waits or shows signs of life in what it does; to be asked now and then, by one thread.
+
+        Takes no lock, so that it answers also where somebody holds one for ever.
+        """
+        if not self._thread.is_alive():
+            return self._is_let_go or self._thread.ident is None
+        now = self._times.awake()
+        signs = (self._turns, self._work, self.ground.traffic())
+        if self._is_idle or self._life is None or self._life[0] != signs:
+            self._life = signs, now
+        return now - self._life[1] < HANGS
+
     @property
     def standing(self) -> FolderStanding:
         """How the folder stands."""
@@ -171,6 +190,14 @@ class Keeper:
 
     def _next(self) -> Order | Job | None:
         """Wait for what is to be done; None to end."""
+        self._turns += 1
+        self._is_idle = True
+        try:
+            return self._wait()
+        finally:
+            self._is_idle = False
+
+    def _wait(self) -> Order | Job | None:
         with self._change:
             while True:
                 if self._is_ending:
@@ -358,6 +385,7 @@ class Keeper:
             self._progress(stage, done, total)
 
 
+HANGS = 3 * 3600.0  # seconds: a file of a terabyte may be read for so long, and nothing is told meanwhile
 SLEPT = 5.0  # seconds by which the clocks differ after the machine has slept
 
 

@@ -77,6 +77,7 @@ class Times:
 
     steady: Callable[[], float]  # seconds; counts while the machine sleeps
     wall: Callable[[], float] = time.time  # seconds since 1970
+    awake: Callable[[], float] = time.monotonic  # seconds; stands still while the machine sleeps
 
 
 @dataclass

@@ -134,6 +134,23 @@ def sentence(standings: Sequence[FolderStanding]) -> str:
             return f"Error: {_text(those)}; it is tried again."
 
 
+_NAMELESS = {
+    State.ERROR: "it is tried again; e2esync status says more",
+    State.LOCKED: "it goes on by itself once the keys open",
+    State.NEEDS_YOU: "e2esync status says what",
+    State.OFFLINE: "it goes on by itself when the store answers",
+    State.PAUSED: "nothing is synced until e2esync resume",
+    State.SYNCING: "changes are on their way",
+    State.UP_TO_DATE: "nothing is to be done",
+}
+
+
+def nameless(states: Sequence[State]) -> str:
+    """Return a sentence on all folders that everybody may read: it names no file, folder or store."""
+    state = overall(states)
+    return f"{state}: {_NAMELESS[state]}"
+
+
 def _text(standings: Sequence[FolderStanding]) -> str:
     needs = [need for each in standings for need in _told(each)]
     more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""

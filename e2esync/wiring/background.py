@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from e2esync.adapters.keystore import AskPassphrase
+from e2esync.adapters.notify import Manager, keep_pinging
 from e2esync.adapters.stores.counting import Traffic as Counter
 from e2esync.adapters.stores.limited import LimitedStore, Limits
 from e2esync.daemon.daemon import Daemon
 from e2esync.daemon.ports import Hints, Times, Traffic, Watching
 from e2esync.daemon.schedule import Pace
+from e2esync.daemon.standing import nameless
 from e2esync.engine.notes import FolderNote
 from e2esync.engine.renew import renew
 from e2esync.engine.vault import Progress, SyncedFolder
@@ -167,3 +169,39 @@ class Kept:
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_ino
+
+
+class Told:
+    """The service manager, told how the daemon is."""
+
+    def __init__(self, manager: Manager, daemon: Daemon) -> None:
+        self._manager, self._daemon = manager, daemon
+        self._last = ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(
+            target=keep_pinging, args=(manager, daemon.is_well, self._over.wait), name="pings", daemon=True
+        )
+
+    def begin(self) -> None:
+        """Say that it is ready, and from now on that it is well."""
+        self._last = self._now()
+        self._manager.ready(self._last)
+        self._thread.start()
+
+    def look(self) -> None:
+        """Say how things stand, if that is something else by now."""
+        if (now := self._now()) != self._last:
+            self._manager.status(now)
+            self._last = now
+
+    def stopping(self) -> None:
+        """Say that it ends; pings go on meanwhile, since the last round may take its time."""
+        self._manager.stopping()
+
+    def end(self) -> None:
+        """Say no more."""
+        self._over.set()
+        self._thread.join()
+
+    def _now(self) -> str:
+        return nameless([each.state for each in self._daemon.standings()])
