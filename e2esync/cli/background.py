@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from e2esync.cli import daemon
+from e2esync.cli import daemon, installing
 from e2esync.cli import options as o
 from e2esync.cli.session import Session
+from e2esync.errors import UsageError
 
 PACE = "Pace"
 Seconds = Annotated[
@@ -57,11 +58,20 @@ Foreground = Annotated[
     bool,
     typer.Option("--foreground", envvar="E2ESYNC_FOREGROUND", help="Run in this terminal, or as a service."),
 ]
+Install = Annotated[
+    bool,
+    typer.Option(
+        "--install",
+        envvar="E2ESYNC_INSTALL",
+        help="Write the file by which the system starts it at login (systemd, launchd, Task Scheduler), and say what to do with it.",
+    ),
+]
 
 
 def start(
     *,
     foreground: Foreground = False,
+    install: Install = False,
     settle: Seconds = None,
     poll: Poll = None,
     limit_up: LimitUp = None,
@@ -76,7 +86,13 @@ def start(
     wanted = daemon.Wanted(
         settle, poll, daemon.rate(limit_up, "--limit-up"), daemon.rate(limit_down, "--limit-down")
     )
-    if foreground:
+    if foreground and install:
+        raise UsageError(
+            "--foreground and --install do not go together", why="one runs it, the other only writes a file"
+        )
+    if install:
+        installing.install(session, wanted.arguments())
+    elif foreground:
         daemon.run(session, wanted)
     else:
         daemon.start(session, wanted)
