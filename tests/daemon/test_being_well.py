@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from e2esync.daemon.keeper import HANGS, Times
+from e2esync.daemon.keeper import HANGS
+from e2esync.daemon.ports import Times
 from e2esync.daemon.standing import State, nameless
 from tests.daemon.ground import DEADLINE, FakeGround, Watched, daemon_of
 
