@@ -26,7 +26,7 @@ from moto_fixtures.faulty_rules import (
     Rule,
 )
 from moto_fixtures.servers import S3Server
-from tests.daemon.workloads import BESIDE, WORKERS, Crowd, Unpacker, Worker, lines_of
+from tests.daemon.workloads import BESIDE, WORKERS, Crowd, Unpacker, Worker, files_at, lines_of
 from tests.long.rig import Device, Place, differs, tree
 
 PACE = ("--settle", "0.2", "--poll", "0.5")
@@ -137,6 +137,7 @@ class Battle:
         at, names = Place(url, proxy.env()), "abcdef"[:devices]
         made = [(name, Device(scratch / f"home-{name}", scratch / name, at)) for name in names]
         self.soldiers = [Soldier(name, device, self.problems) for name, device in made]
+        self.line = Rule(CutBefore(), probability=0.0)
         self.workers: list[Worker] = []
         self.crowd: list[Crowd] = []
         self._threads: list[threading.Thread] = []
@@ -162,7 +163,7 @@ class Battle:
                 kind(soldier.folder, soldier.name, Random(f"{self.seed} {soldier.name} {kind.name}"))
                 for kind in kinds
             ]
-        self.proxy.set_rules(*bad_line(self.seed))
+        self.proxy.set_rules(self.line, *bad_line(self.seed))
 
     def work(self, *, steps: int | None = None, pause: float) -> None:
         """Let all people work, until each has done so much, or all is over."""
@@ -202,8 +203,19 @@ class Battle:
         self.proxy.forget()  # hours of answers are much
         self.proxy.seen = []
 
+    def cut_line(self) -> None:
+        """Let nothing through, until `mend_line`."""
+        self.line.probability = 1.0
+        self.counts["line cut"] += 1
+
+    def mend_line(self) -> None:
+        """Let through again what the other rules do."""
+        self.line.probability = 0.0
+
     def cease(self) -> None:
         """End the work, and the fire."""
+        if self._over.is_set():
+            return
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -240,7 +252,13 @@ class Battle:
         return bool(rests and not folder["pending_up"] and not folder["pending_down"])
 
     def _unlike(self) -> list[str]:
-        found = []
+        try:
+            return self._compared()
+        except FileNotFoundError as error:  # a daemon is still at work
+            return [str(error)]
+
+    def _compared(self) -> list[str]:
+        found: list[str] = []
         for one, other in combinations([soldier.folder for soldier in self.soldiers], 2):
             mine, theirs = _without_times(one), _without_times(other)
             found += [
@@ -272,16 +290,15 @@ class Battle:
             for here, directories, files in os.walk(soldier.folder):
                 if here == str(soldier.folder):
                     directories[:] = [name for name in directories if name not in (".e2esync", Crowd.name)]
-                self.problems += [
-                    f"{soldier.name}: a false conflict: {here}/{name}"
-                    for name in directories + files
-                    if BESIDE.search(name)
-                ]
+                for name in directories + files:
+                    problem = f"{soldier.name}: a false conflict: {here}/{name}"
+                    if BESIDE.search(name) and problem not in self.problems:
+                        self.problems.append(problem)
 
     def _look_for_lines(self) -> None:
         """Every line that was saved in the shared directory is in a file, or in the history."""
         soldier = self.soldiers[0]
-        there = [path for path in (soldier.folder / Crowd.name).iterdir() if path.is_file()]
+        there = files_at(soldier.folder / Crowd.name)
         self.counts["conflicts left"] = sum(bool(BESIDE.search(path.name)) for path in there)
         lines = set().union(*(one.lines for one in self.crowd))
         self.counts["lines saved"] = len(lines)
@@ -307,12 +324,10 @@ class Battle:
             soldier.device.run(
                 "restore", str(path), "--version", change["version"], "--to", str(target), check=False
             )
-            found = found.union(*(lines_of(each) for each in _files_at(target)))
+            found = found.union(
+                *(lines_of(each) for each in ([target] if target.is_file() else files_at(target)))
+            )
         return found
-
-
-def _files_at(target: Path) -> list[Path]:
-    return [target] if target.is_file() else [path for path in target.rglob("*") if path.is_file()]
 
 
 def _without_times(folder: Path) -> dict[bytes, tuple[object, ...]]:

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ BESIDE = re.compile(r" \(conflict, [^)]*[0-9a-f]{8}[^)]*\)")
 
 def files_in(top: Path) -> dict[str, bytes]:
     """Return the contents of all files below a directory, by path."""
-    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+    return {str(path.relative_to(top)): path.read_bytes() for path in files_at(top)}
 
 
 class Worker:
@@ -244,13 +244,12 @@ class Bookkeeper(Worker):
         with TemporaryDirectory() as scratch:
             copy = Path(scratch) / "copy"
             shutil.copytree(folder / self.where, copy)
-            left = sorted(path.name for path in copy.iterdir())
             with closing(sqlite3.connect(copy / "book.db")) as database:
                 told = database.execute("pragma integrity_check").fetchall()
                 rows = dict(database.execute("select id, sum from book")) if told == [("ok",)] else {}
-        if told == [("ok",)] and rows == self._rows and left == ["book.db"]:
+        if told == [("ok",)] and rows == self._rows:
             return []
-        return [f"{folder.name}: {self.where}: {told}, as saved: {rows == self._rows}, {left}"]
+        return [f"{folder.name}: {self.where}: {told}, as saved: {rows == self._rows}"]
 
 
 class Crowd:
@@ -269,18 +268,30 @@ class Crowd:
         self.lines: set[str] = set()
 
     def step(self) -> None:
-        """Edit a file, or put what stands beside it back into it."""
-        there = sorted(path for path in self.top.iterdir() if path.is_file())
-        beside = [path for path in there if BESIDE.search(path.name)]
-        if beside and self.random.random() < 0.4:
-            self._settle(self.random.choice(beside))
-        else:
-            name = f"notes {self.random.randrange(3)} {self.done // 40}.txt"
-            path = self.random.choice([self.top / name, self.top / name, *there])
-            line = f"{self.owner} {self.done} {self.random.randbytes(8).hex()}"
-            self._save(path, lines_of(path) | {line})
-            self.lines.add(line)
+        """Edit a file, move one or a directory, or put what stands beside a file back into it."""
+        with suppress(OSError):  # somebody else has just moved what was chosen
+            there = files_at(self.top)
+            beside = [path for path in there if BESIDE.search(path.name)]
+            if beside and self.random.random() < 0.4:
+                self._settle(self.random.choice(beside))
+            elif there and self.random.random() < 0.15:
+                self._move(self.random.choice(there))
+            else:
+                name = f"notes {self.random.randrange(3)} {self.done // 40}.txt"
+                path = self.top / self.random.choice(("here", "there")) / name
+                self._edit(self.random.choice([path, path, *there]))
         self.done += 1
+
+    def _edit(self, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        line = f"{self.owner} {self.done} {self.random.randbytes(8).hex()}"
+        self._save(path, lines_of(path) | {line})
+        self.lines.add(line)
+
+    def _move(self, path: Path) -> None:
+        """Rename a file, or the directory it is in."""
+        source = path if self.random.random() < 0.7 else path.parent
+        source.rename(source.with_name(f"moved {self.owner} {self.done}"))
 
     def _settle(self, copy: Path) -> None:
         lines = lines_of(copy)
@@ -294,6 +305,11 @@ class Crowd:
 
     def rest(self) -> None:
         """Nothing is open."""
+
+
+def files_at(top: Path) -> list[Path]:
+    """Return the files below a directory."""
+    return sorted(path for path in top.rglob("*") if path.is_file())
 
 
 def lines_of(path: Path) -> set[str]:

@@ -41,9 +41,15 @@ def main() -> int:
 
 def _fight(fight: Battle, minutes: float, pause: float) -> None:
     fight.work(pause=pause)
-    end = time.monotonic() + 60 * minutes
+    end, mended = time.monotonic() + 60 * minutes, 0.0
     told = 0
-    while time.monotonic() < end:
+    while (now := time.monotonic()) < end:
+        if mended and now > mended:
+            fight.mend_line()
+            mended = 0.0
+        elif not mended and fight.random.random() < 0.04:
+            fight.cut_line()
+            mended = now + fight.random.uniform(1, 40)
         time.sleep(fight.random.choice((0, 0.3, 1, 3, 6)))
         fight.kill()
         for problem in fight.problems[told:]:
