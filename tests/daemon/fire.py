@@ -283,6 +283,9 @@ class Battle:
             self.counts[f"MiB resident, {soldier.name}"] = soldier.peak >> 20
             if soldier.peak > MOST:
                 self.problems.append(f"{soldier.name}: {soldier.peak >> 20} MiB resident")
+        verified = self.soldiers[0].device.run("verify", "--deep", check=False)
+        if verified["rc"]:
+            self.problems.append(f"the store is not whole: {verified}")
         self._look_for_lines()
 
     def _look_for_copies(self) -> None:
