@@ -15,7 +15,7 @@ from typing import Any
 from e2esync.daemon.ports import Ground, Order, Times, Watching
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, state_of, trouble_of
-from e2esync.engine.glance import differs, emptied
+from e2esync.engine.glance import differs, emptied, is_absent
 from e2esync.engine.heartbeat import is_behind
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
@@ -237,7 +237,7 @@ class Keeper:
                 if error.done is None:
                     raise
                 summary, aside = error.done, error
-            self._note_bad(job, summary)
+            self._note_bad(vault, job, summary)
             self._look(vault)
             behind = is_behind(vault)
         except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on, and `status` says it
@@ -334,12 +334,15 @@ class Keeper:
         self._vault = None
         self._stack.close()
 
-    def _note_bad(self, job: Job, summary: Summary) -> None:
-        """Note which files could not be handled, until they are."""
+    def _note_bad(self, vault: SyncedFolder, job: Job, summary: Summary) -> None:
+        """Note which files could not be handled, until they are, or went with a directory above them."""
         if job.kind is Kind.WHOLE:
             self._bad = {}
-        for path in job.within or ():
-            self._bad.pop(path.decode("utf-8", "backslashreplace"), None)
+        for path in (job.within or ()) if self._bad else ():
+            told = path.decode("utf-8", "backslashreplace")
+            self._bad.pop(told, None)
+            if is_absent(vault, path):
+                self._bad = {bad: why for bad, why in self._bad.items() if not bad.startswith(told + "/")}
         self._bad.update({item["path"]: item["reason"] for item in summary.failed})
 
     def _look(self, vault: SyncedFolder) -> None:

@@ -23,6 +23,14 @@ def differs(vault: SyncedFolder, within: Collection[bytes]) -> bool:
     return next(vault.state.found(), None) is not None
 
 
+def is_absent(vault: SyncedFolder, path: bytes) -> bool:
+    """Return whether nothing stands at a path, for certain."""
+    try:
+        return vault.folder.stat(path) is None
+    except Unreadable:
+        return False
+
+
 def emptied(vault: SyncedFolder, within: Collection[bytes]) -> set[bytes]:
     """Return which of these files have become empty: programs do that before they write a file anew."""
     found = set()

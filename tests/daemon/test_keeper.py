@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from concurrent.futures import Future
 
@@ -268,3 +269,16 @@ def test_a_keeper_that_has_ended_lets_nobody_wait(watched):
     laptop.keeper.make_way()
     with pytest.raises(E2ESyncError):
         order(laptop)
+
+
+def test_what_could_not_be_read_is_no_trouble_any_more_once_its_directory_is_elsewhere(watched, tmp_path):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    box = laptop.ground.dev.root / "box"
+    box.mkdir()
+    os.mkfifo(box / "pipe")
+    laptop.keeper.touched(b"box")
+    laptop.wait(lambda standing: standing.state is State.NEEDS_YOU)
+    box.rename(tmp_path / "elsewhere")
+    laptop.keeper.touched(b"box")
+    laptop.wait(is_up_to_date)
