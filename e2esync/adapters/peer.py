@@ -8,6 +8,7 @@ import socket
 import stat
 import struct
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from e2esync.errors import UsageError
@@ -32,8 +33,9 @@ def socket_path(directory: Path) -> Path:
     if len(bytes(path)) <= LONGEST:
         return path
     name = hashlib.sha256(bytes(directory)).hexdigest()[:16]
-    above = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Path(above) / f"e2esync-{os.getuid()}-{name}" / "socket"
+    places = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")  # noqa: S108  closed below
+    short = (Path(above) / f"e2esync-{os.getuid()}-{name}" / "socket" for above in places if above)
+    return next((path for path in short if len(bytes(path)) <= LONGEST), path)
 
 
 def listen(path: Path) -> socket.socket:
@@ -53,3 +55,10 @@ def listen(path: Path) -> socket.socket:
     path.chmod(0o600)
     listening.listen(64)
     return listening
+
+
+def take_away(path: Path) -> None:
+    """Remove a socket, and the directory that was made for it."""
+    path.unlink(missing_ok=True)
+    with suppress(OSError):  # something else is in it
+        path.parent.rmdir()

@@ -185,7 +185,7 @@ def run(session: Session, wanted: Wanted) -> None:
     from e2esync.adapters import durable
     from e2esync.adapters.files import FolderLock
     from e2esync.adapters.notify import find_manager
-    from e2esync.adapters.peer import listen
+    from e2esync.adapters.peer import listen, take_away
     from e2esync.adapters.stores.limited import Limits
     from e2esync.daemon.schedule import SETTLE, Pace
     from e2esync.web.app import make_app
@@ -222,7 +222,7 @@ def run(session: Session, wanted: Wanted) -> None:
         daemon.end()
         server.end()
         told.end()
-        session.home.socket.unlink(missing_ok=True)
+        take_away(session.home.socket)
 
 
 def _watch_over(kept: Kept, told: Told, server: Server, ending: threading.Event) -> None:

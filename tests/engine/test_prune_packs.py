@@ -342,7 +342,8 @@ def test_killed_at_any_step_while_it_copies_and_marks_nothing_is_lost(world, par
     (old,) = pack_with(a, world, "kept")
     a.prune = lambda: run(a)
     assert kill_everywhere(a, "prune") > 20
-    assert len(pack_with(a, world, "kept")) <= 3
+    # one, what a killed run had on its way, and no more with each kill: packs are sent side by side
+    assert len(pack_with(a, world, "kept")) <= 5
     marked = run(a).marked
     assert marked > 0
     settled(world, a, b)

@@ -135,7 +135,9 @@ def test_a_directory_that_is_a_link_is_refused(place):
         peer.listen(place)
 
 
-def test_a_long_home_gets_a_short_socket():
+def test_a_long_home_gets_a_short_socket_also_where_temporary_files_have_long_names(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("t" * 100)))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     short, long = Path("/home/ann"), Path("/home") / ("a" * 120)
     assert peer.socket_path(short) == short / "run" / "socket"
     assert len(bytes(peer.socket_path(long))) <= peer.LONGEST
