@@ -29,6 +29,7 @@ from e2esync.engine.scan import below
 from e2esync.engine.shown import digest_of, dots_bytes
 from e2esync.engine.vault import SyncedFolder
 from e2esync.tree.keys import ROOT
+from e2esync.tree.values import Content, FileContent
 
 
 def take_stock(vault: SyncedFolder) -> None:
@@ -157,11 +158,16 @@ class _Noter:
             )
         except Unreadable:
             return False
-        if here is None or not is_shown or not can_be_had(self._vault, stands.content):
+        if here is None or not is_shown or not self._is_known(stands.content, here):
             return False  # what is here and nowhere else is stored by the next push
         self._state.drop_rows([there] if there is not None else [])
         note_shown(self._vault, due, here, path)
         return True
+
+    def _is_known(self, content: Content, here: Fingerprint) -> bool:
+        """Return whether a file was put here by our own hand, or is in the store; the catalogue may have lost what it knew."""
+        is_ours = isinstance(content, FileContent) and here.mtime_ns == content.mtime
+        return is_ours or can_be_had(self._vault, content)
 
     def _had_to_go(self, row: DiskRow) -> bool:
         """Return whether a file had to go, and is not there: another thing has its place."""

@@ -349,3 +349,25 @@ def test_a_catalogue_that_knows_less_than_what_was_joined_is_filled_again(pair):
     b.restart()
     b.pull()
     assert b.differs(a.tree()) == {}
+
+
+def test_a_pull_that_is_killed_and_loses_its_catalogue_takes_what_it_has_put_there_for_its_own(pair):
+    laptop, desk = pair
+    (laptop.root / "link").symlink_to("somewhere")
+    laptop.push()
+    desk.pull()
+    (laptop.root / "link").unlink()
+    (laptop.root / "link").write_bytes(b"a file")
+    laptop.push()
+    at, came = 1, []
+    desk.taken = lambda: came.append(desk.pull())
+    while not run(desk, "taken", Death(at, after=False)):
+        desk.close()
+        for path in desk.home.glob("catalogue*"):
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+        desk.restart()
+        at += 1
+    assert at > 10
+    assert came[0].skipped == []
+    assert desk.count(desk.push).requests["PUT"] == 0
+    assert desk.tree() == laptop.tree()
