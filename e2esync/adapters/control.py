@@ -48,12 +48,12 @@ class Control:
             DaemonNotRunning: None runs.
             TemporaryError: It does not answer.
         """
-        with self._response(verb, path, body, timeout) as response:
+        with self._response(verb, path, body, timeout) as response, _talking():
             return json.loads(response.read())
 
     def text(self, path: str) -> str:
         """Return a page of plain text; raises as `ask`."""
-        with self._response("GET", path, None, ANSWER) as response:
+        with self._response("GET", path, None, ANSWER) as response, _talking():
             return response.read().decode()
 
     def lines(self, verb: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
@@ -65,15 +65,16 @@ class Control:
     def opened(self, verb: str, path: str, body: object = None) -> Iterator[Iterator[dict[str, Any]]]:
         """Give what the daemon says, line by line, and hang up behind it; raises as `ask`."""
         with self._response(verb, path, body, None) as response:
-            yield (json.loads(line) for line in response if line.strip())
+            yield _lines(response)
 
     @contextmanager
     def _response(self, verb: str, path: str, body: object, timeout: float | None) -> Iterator[HTTPResponse]:
         connection = _Connection(self._path, timeout)
         content = json.dumps(body).encode() if body is not None else None
         try:
-            connection.request(verb, path, content, {"Content-Type": "application/json"})
-            response = connection.getresponse()
+            with _talking():
+                connection.request(verb, path, content, {"Content-Type": "application/json"})
+                response = connection.getresponse()
             if response.status >= 400:
                 raise TemporaryError(
                     f"the daemon refused ({response.status})",
@@ -81,12 +82,26 @@ class Control:
                     fix="e2esync stop, then e2esync start",
                 )
             yield response
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-            raise DaemonNotRunning("the daemon does not run", why="nobody answers at its socket") from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise _silent(error) from error
         finally:
             connection.close()
+
+
+def _lines(response: HTTPResponse) -> Iterator[dict[str, Any]]:
+    with _talking():
+        for line in response:
+            if line.strip():
+                yield json.loads(line)
+
+
+@contextmanager
+def _talking() -> Iterator[None]:
+    """Tell what goes wrong between us and the daemon. What a command does meanwhile is not to stand in here."""
+    try:
+        yield
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+        raise DaemonNotRunning("the daemon does not run", why="nobody answers at its socket") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise _silent(error) from error
 
 
 def _silent(error: Exception) -> TemporaryError:

@@ -83,6 +83,17 @@ def test_a_folder_is_lent_until_who_has_it_hangs_up(served, ground):
     assert ground.opened > opened
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError, BrokenPipeError, ValueError])
+def test_what_goes_wrong_while_a_folder_is_lent_is_told_as_it_is(served, ground, error):
+    def work() -> None:
+        with served.opened("POST", "/make-way", {"vault": ground.note.vault.hex()}) as lines:
+            next(lines)
+            raise error("of the command")
+
+    with pytest.raises(error, match="of the command"):
+        work()
+
+
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
