@@ -54,7 +54,8 @@ class Keeper:
         self._life: tuple[object, float] | None = (
             None  # the last signs of life, and since when there are no others
         )
-        self._lent = 0  # how many commands work on the folder by themselves
+        self._lent = 0  # how many commands work on the folder by themselves, or wait for it
+        self._is_away = False  # it is closed, and stays so as long as it is lent
         self._survey = FolderSurvey(ground.note)
         self._bad: dict[str, str] = {}  # files that could not be handled, and why
         self._trouble: Trouble | None = None
@@ -131,7 +132,7 @@ class Keeper:
         with self._change:
             self._lent += 1
             self._change.notify_all()
-            self._change.wait_for(lambda: self._vault is None or not self._thread.is_alive())
+            self._change.wait_for(lambda: self._is_away or not self._thread.is_alive())
 
     def take_back(self) -> None:
         """Go on with the folder, once nobody has it any more."""
@@ -202,7 +203,8 @@ class Keeper:
             while True:
                 if self._is_ending:
                     return None
-                if self._lent:
+                self._is_away = self._lent > 0
+                if self._is_away:
                     self._close()
                     self._change.notify_all()
                     self._change.wait()
@@ -222,7 +224,8 @@ class Keeper:
     def _round(self, job: Job) -> None:
         with self._change:
             taken = self._schedule.take(job)
-        began, summary, aside = self._times.steady(), Summary(), None
+        began, aside = self._times.steady(), None
+        summary: Summary | None = None
         try:
             vault = self._opened()
             if job.kind is Kind.WHOLE and (self._watch is None or not self._watch.is_live):
@@ -237,7 +240,9 @@ class Keeper:
                 if error.done is None:
                     raise
                 summary, aside = error.done, error
-            self._note_bad(vault, job, summary)
+            self._note_bad(vault, job, summary or Summary())
+            if summary is not None:
+                note_sync(vault)
             self._look(vault)
             behind = is_behind(vault)
         except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on, and `status` says it
@@ -248,18 +253,20 @@ class Keeper:
                 self._work = None
         with self._change:
             now = self._times.steady()
-            again = [item["path"].encode() for item in summary.skipped]
-            self._trouble = self._troubled(aside)
             is_blind = self._watch is not None and not self._watch.is_live
-            outcome = Outcome(is_news(summary), behind, is_blind, now - began)
+            outcome = Outcome(summary is not None, is_news(summary), behind, is_blind, now - began)
+            again = [item["path"].encode() for item in summary.skipped] if summary is not None else []
+            if summary is not None:
+                self._trouble = trouble_of(aside, self._times.wall()) if aside is not None else None
             self._schedule.succeed(job, now, outcome, again=again)
             self.rounds += 1
 
-    def _do(self, vault: SyncedFolder, job: Job) -> Summary:
+    def _do(self, vault: SyncedFolder, job: Job) -> Summary | None:
+        """Do a round; return None where nothing differs, so that the store was not asked."""
         if job.kind is Kind.POLL:
             return pull(vault)
         if job.kind is Kind.TOUCHED and job.within is not None and not differs(vault, job.within):
-            return Summary(conflicts=vault.state.count_beside())
+            return None
         self._show("looking", 0, None)
         return sync(vault, within=job.within, beat=job.kind is Kind.BEAT)
 
@@ -292,7 +299,8 @@ class Keeper:
                     raise
                 vault = replace(self._renew(vault), accepted=order.accepted)
                 summary = work(vault, dry_run=order.dry_run)
-            self._look(self._opened())
+            note_sync(vault)
+            self._look(vault)
         except BaseException as error:  # noqa: BLE001  it is handed to who waits for it
             self._close()
             order.traffic = self.ground.traffic().since(before)
@@ -347,7 +355,6 @@ class Keeper:
 
     def _look(self, vault: SyncedFolder) -> None:
         """Note how the folder stands."""
-        note_sync(vault)
         survey = known(self.ground.note, vault.state)
         if self._bad:
             survey = replace(survey, needs=(*survey.needs, _could_not(self._bad)))
@@ -375,15 +382,11 @@ class Keeper:
             self._trouble = trouble
             self._schedule.fail(job, self._times.steady(), taken, soon=trouble is None)
 
-    def _troubled(self, aside: IntegrityError | None) -> Trouble | None:
-        return trouble_of(aside, self._times.wall()) if aside is not None else None
-
     def _show(self, stage: str, done: int, total: int | None) -> None:
-        _, up, down = self.ground.traffic()
         with self._change:
             before = self._work
             since = before.since if before is not None else self._times.wall()
-            self._work = Work(stage, done, total, since, up, down)
+            self._work = Work(stage, done, total, since)
         if self._progress is not None:
             self._progress(stage, done, total)
 
@@ -400,9 +403,9 @@ def _could_not(bad: dict[str, str]) -> Need:
     )
 
 
-def is_news(summary: Summary) -> bool:
+def is_news(summary: Summary | None) -> bool:
     """Return whether a round did anything."""
-    return any(
+    return summary is not None and any(
         (
             summary.uploaded_files,
             summary.downloaded_files,

@@ -57,6 +57,7 @@ class Touch:
 class Outcome(NamedTuple):
     """What a round came to."""
 
+    has_asked: bool = True  # the store; not where nothing differed from what is known
     is_news: bool = False  # something was published or fetched
     is_behind: bool = False  # this device has joined what it has not published
     is_blind: bool = False  # no events come: only looking tells
@@ -186,6 +187,8 @@ class Schedule:
 
     def succeed(self, job: Job, now: float, outcome: Outcome, *, again: Collection[bytes] = ()) -> None:
         """Note that a job is done; `again` are paths that were in the way: they are tried again, and not at once."""
+        if not outcome.has_asked:  # what is due with the store stays so, and what was wrong with it
+            return
         is_news, is_behind = outcome.is_news, outcome.is_behind
         self.retry_at, self.failures = None, 0
         if job.kind is Kind.WHOLE and outcome.is_blind:

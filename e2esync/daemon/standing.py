@@ -50,8 +50,6 @@ class Work:
     done: int
     total: int | None
     since: float  # seconds since 1970
-    up: int  # bytes to the store since then
-    down: int
 
 
 @dataclass(frozen=True, slots=True)

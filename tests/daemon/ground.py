@@ -45,6 +45,9 @@ class FakeGround:
     opened: int = 0
     renewed: int = 0
 
+    def opening(self) -> object:
+        """What comes before it is open."""
+
     def __post_init__(self) -> None:
         self.dev.close()  # the keeper's thread opens it for itself
         self.counting = CountingStore(self.dev.store)
@@ -56,6 +59,7 @@ class FakeGround:
     def open(self, progress: Progress) -> Iterator[SyncedFolder]:
         if self.errors:
             raise self.errors.pop(0)
+        self.opening()
         vault = replace(opened(self.dev), store=self.counting, progress=progress, accepted=frozenset())
         self.opened, self.is_open = self.opened + 1, True
         try:

@@ -253,6 +253,40 @@ def test_the_folder_is_let_go_of_for_a_command_that_works_by_itself(watched):
     laptop.wait_rounds(2)
 
 
+def test_who_asks_for_the_folder_while_it_is_being_opened_gets_it_closed(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    laptop.keeper.make_way()
+    entered, release = threading.Event(), threading.Event()
+
+    def opening() -> None:
+        entered.set()
+        release.wait(DEADLINE)
+
+    laptop.ground.opening = opening
+    laptop.keeper.touched(b"a")
+    laptop.keeper.take_back()
+    assert entered.wait(DEADLINE)
+    asking = threading.Thread(target=laptop.keeper.make_way)
+    asking.start()
+    asking.join(0.2)
+    assert asking.is_alive()
+    release.set()
+    asking.join(DEADLINE)
+    assert not laptop.ground.is_open
+    laptop.keeper.take_back()
+
+
+def test_a_look_that_asks_nobody_says_nothing_of_the_store(watched):
+    laptop = watched()
+    laptop.wait_rounds(1)
+    before = laptop.keeper.standing.survey.last_sync
+    laptop.ground.dev.clock.advance(100)
+    laptop.keeper.touched(b"not/there")
+    laptop.wait_rounds(2)
+    assert laptop.keeper.standing.survey.last_sync == before
+
+
 def test_who_orders_while_it_ends_is_told(watched):
     laptop = watched()
     laptop.wait(is_up_to_date)

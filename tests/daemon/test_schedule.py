@@ -260,6 +260,18 @@ def test_a_look_by_the_clock_takes_a_small_part_of_the_time():
         assert schedule.whole_at == NOW + wait
 
 
+def test_looks_that_ask_nobody_do_not_put_off_what_is_due_with_the_store():
+    schedule, polled = made(), POLLED
+    for second in range(1, 6):
+        schedule.touch(b"ignored", NOW + second)
+        done(schedule, Job(Kind.TOUCHED, frozenset([b"ignored"])), NOW + second, has_asked=False)
+    assert schedule.poll_at == polled
+    failed(schedule, polled)
+    retried = schedule.retry_at
+    done(schedule, Job(Kind.TOUCHED, A), polled + 1, has_asked=False)
+    assert (schedule.retry_at, schedule.failures) == (retried, 1)
+
+
 def test_an_idle_hour_is_few_requests():
     schedule, now, count = made(), NOW, 0
     while now < NOW + 3600:
