@@ -8,22 +8,21 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from e2esync.daemon.ports import Ground, Order, Times, Watching
+from e2esync.daemon.holding import Holding
+from e2esync.daemon.ports import Ground, Order, Reading, Times
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, state_of, trouble_of
-from e2esync.engine.glance import differs, emptied, is_absent
+from e2esync.engine.glance import differs, emptied
 from e2esync.engine.heartbeat import is_behind
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
 from e2esync.engine.seen import note_sync
-from e2esync.engine.survey import FolderSurvey, Need, known
 from e2esync.engine.sync import sync
 from e2esync.engine.vault import Progress, Summary, SyncedFolder
-from e2esync.errors import Busy, IntegrityError, StateBehind, UsageError
+from e2esync.errors import Busy, IntegrityError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class Keeper:
         self._times, self._report = times, report
         self._schedule = Schedule(pace, jitter)
         self._change = threading.Condition()
-        self._orders: deque[Order] = deque()
+        self._orders: deque[Order | Reading] = deque()
         self._is_ending = False
         self._is_let_go = False  # was told to end, which its thread may have done since
         self._is_idle = False
@@ -56,13 +55,9 @@ class Keeper:
         )
         self._lent = 0  # how many commands work on the folder by themselves, or wait for it
         self._is_away = False  # it is closed, and stays so as long as it is lent
-        self._survey = FolderSurvey(ground.note)
-        self._bad: dict[str, str] = {}  # files that could not be handled, and why
+        self._held = Holding(ground, self._show)
         self._trouble: Trouble | None = None
         self._work: Work | None = None
-        self._stack = ExitStack()
-        self._vault: SyncedFolder | None = None
-        self._watch: Watching | None = None
         self._progress: Progress | None = None  # of an order
         self.rounds = 0
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -118,7 +113,7 @@ class Keeper:
             self._schedule.lose(self._times.steady())
             self._change.notify_all()
 
-    def order(self, order: Order) -> None:
+    def order(self, order: Order | Reading) -> None:
         """Do next what a command wants."""
         with self._change:
             if self._is_ending:
@@ -159,37 +154,38 @@ class Keeper:
         with self._change:
             waiting, work, trouble = self._schedule.waiting, self._work, self._trouble
             state = state_of(
-                self._survey,
+                self._held.survey,
                 is_paused=self._schedule.paused,
                 is_working=work is not None,
                 waiting=waiting,
                 trouble=trouble,
             )
-            survey = replace(self._survey, pending_up=waiting)
-            watch = self._watch.trouble if self._watch is not None else None
-            return FolderStanding(state, survey, waiting, trouble, work, watch)
+            survey = replace(self._held.survey, pending_up=waiting)
+            return FolderStanding(state, survey, waiting, trouble, work, self._held.watch_trouble)
 
     # the thread
 
     def _run(self) -> None:
         try:
             while (todo := self._next()) is not None:
-                if isinstance(todo, Order):
+                if isinstance(todo, Job):
+                    self._round(todo)
+                elif isinstance(todo, Order):
                     self._obey(todo)
                 else:
-                    self._round(todo)
+                    self._read(todo)
+                    continue
                 self._report()
         finally:
-            self._close()
-            if self._watch is not None:
-                self._watch.stop()
+            self._held.close()
+            self._held.unwatch()
             with self._change:
                 self._is_ending = True
                 self._change.notify_all()
                 for order in self._orders:
                     order.done.set_exception(Busy("the daemon has ended"))
 
-    def _next(self) -> Order | Job | None:
+    def _next(self) -> Order | Reading | Job | None:
         """Wait for what is to be done; None to end."""
         self._turns += 1
         self._is_idle = True
@@ -198,14 +194,14 @@ class Keeper:
         finally:
             self._is_idle = False
 
-    def _wait(self) -> Order | Job | None:
+    def _wait(self) -> Order | Reading | Job | None:
         with self._change:
             while True:
                 if self._is_ending:
                     return None
                 self._is_away = self._lent > 0
                 if self._is_away:
-                    self._close()
+                    self._held.close()
                     self._change.notify_all()
                     self._change.wait()
                     continue
@@ -227,24 +223,19 @@ class Keeper:
         began, aside = self._times.steady(), None
         summary: Summary | None = None
         try:
-            vault = self._opened()
-            if job.kind is Kind.WHOLE and (self._watch is None or not self._watch.is_live):
-                self._watch_again()
-            job = self._without_emptied(vault, job, taken)
+            self._held.open()
+            if job.kind is Kind.WHOLE and not self._held.is_watched:
+                self._held.watch(self)  # before everything is looked at: what happens meanwhile is told of
+            job = self._without_emptied(job, taken)
             try:
-                summary = self._do(vault, job)
-            except StateBehind:
-                vault = self._renew(vault)
-                summary = self._do(vault, job)
+                summary = self._held.work(lambda vault: self._do(vault, job))
             except IntegrityError as error:  # one device's word was set aside; all else was done
                 if error.done is None:
                     raise
                 summary, aside = error.done, error
-            self._note_bad(vault, job, summary or Summary())
-            if summary is not None:
-                note_sync(vault)
-            self._look(vault)
-            behind = is_behind(vault)
+            self._held.note_bad(summary or Summary(), None if job.kind is Kind.WHOLE else job.within or ())
+            self._note(has_asked=summary is not None)
+            behind = is_behind(self._held.open())
         except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on, and `status` says it
             self._failed(job, taken, error)
             return
@@ -253,8 +244,9 @@ class Keeper:
                 self._work = None
         with self._change:
             now = self._times.steady()
-            is_blind = self._watch is not None and not self._watch.is_live
-            outcome = Outcome(summary is not None, is_news(summary), behind, is_blind, now - began)
+            outcome = Outcome(
+                summary is not None, is_news(summary), behind, not self._held.is_watched, now - began
+            )
             again = [item["path"].encode() for item in summary.skipped] if summary is not None else []
             if summary is not None:
                 self._trouble = trouble_of(aside, self._times.wall()) if aside is not None else None
@@ -270,14 +262,14 @@ class Keeper:
         self._show("looking", 0, None)
         return sync(vault, within=job.within, beat=job.kind is Kind.BEAT)
 
-    def _without_emptied(self, vault: SyncedFolder, job: Job, taken: dict[bytes, Any]) -> Job:
+    def _without_emptied(self, job: Job, taken: dict[bytes, Any]) -> Job:
         """Leave out files that have just become empty, once."""
         if job.kind is not Kind.TOUCHED or job.within is None:
             return job
         with self._change:
             held = {
                 path
-                for path in emptied(vault, job.within)
+                for path in emptied(self._held.open(), job.within)
                 if self._schedule.hold(path, taken[path], self._times.steady())
             }
         for path in held:
@@ -290,19 +282,15 @@ class Keeper:
             return
         self._progress, before = order.progress, self.ground.traffic()
         try:
-            vault = replace(self._opened(), accepted=order.accepted)
-            work = COMMANDS[order.command]
-            try:
-                summary = work(vault, dry_run=order.dry_run)
-            except StateBehind:
-                if order.dry_run:
-                    raise
-                vault = replace(self._renew(vault), accepted=order.accepted)
-                summary = work(vault, dry_run=order.dry_run)
-            note_sync(vault)
-            self._look(vault)
+            summary = self._held.work(
+                lambda vault: COMMANDS[order.command](
+                    replace(vault, accepted=order.accepted), dry_run=order.dry_run
+                ),
+                may_renew=not order.dry_run,
+            )
+            self._note(has_asked=True)
         except BaseException as error:  # noqa: BLE001  it is handed to who waits for it
-            self._close()
+            self._held.close()
             order.traffic = self.ground.traffic().since(before)
             order.done.set_exception(error)
         else:
@@ -314,57 +302,30 @@ class Keeper:
                 self._work = None
                 self._schedule.retry(self._times.steady())
 
-    # the open folder
-
-    def _opened(self) -> SyncedFolder:
-        if self._vault is None:
-            with ExitStack() as stack:
-                vault = stack.enter_context(self.ground.open(self._show))
-                self._stack = stack.pop_all()
-            self._vault = vault
+    def _read(self, reading: Reading) -> None:
+        """Tell what somebody wants to know; what goes wrong is theirs to say."""
+        if not reading.done.set_running_or_notify_cancel():
+            return
+        try:
+            found = reading.look(self._held.open())
+        except BaseException as error:  # noqa: BLE001  it is handed to who waits for it
+            reading.done.set_exception(error)
+        else:
+            reading.done.set_result(found)
+        finally:
             with self._change:
-                self._survey = known(self.ground.note, vault.state)
-        return self._vault
+                self._work = None
 
-    def _watch_again(self) -> None:
-        """Watch, before everything is looked at: what happens meanwhile is told of."""
-        if self._watch is not None:
-            self._watch.stop()
-        self._watch = self.ground.watch(self)
-
-    def _renew(self, vault: SyncedFolder) -> SyncedFolder:
-        log.warning("the local state was behind: this goes on as a new device")
-        renewed = self.ground.renew(vault)
-        self._vault = renewed
-        return renewed
-
-    def _close(self) -> None:
-        self._vault = None
-        self._stack.close()
-
-    def _note_bad(self, vault: SyncedFolder, job: Job, summary: Summary) -> None:
-        """Note which files could not be handled, until they are, or went with a directory above them."""
-        if job.kind is Kind.WHOLE:
-            self._bad = {}
-        for path in (job.within or ()) if self._bad else ():
-            told = path.decode("utf-8", "backslashreplace")
-            self._bad.pop(told, None)
-            if is_absent(vault, path):
-                self._bad = {bad: why for bad, why in self._bad.items() if not bad.startswith(told + "/")}
-        self._bad.update({item["path"]: item["reason"] for item in summary.failed})
-
-    def _look(self, vault: SyncedFolder) -> None:
-        """Note how the folder stands."""
-        survey = known(self.ground.note, vault.state)
-        if self._bad:
-            survey = replace(survey, needs=(*survey.needs, _could_not(self._bad)))
-        with self._change:
-            self._survey = survey
+    def _note(self, *, has_asked: bool) -> None:
+        """Note how the folder stands; `has_asked`: the store was."""
+        if has_asked:
+            note_sync(self._held.open())
+        self._held.look()
 
     # what went wrong
 
     def _failed(self, job: Job, taken: dict[bytes, Any], error: Exception) -> None:
-        self._close()
+        self._held.close()
         now = self._times.wall()
         trouble = trouble_of(error, now)
         if trouble is not None and trouble.state is State.ERROR:  # without its text, in which names may stand
@@ -393,14 +354,6 @@ class Keeper:
 
 HANGS = 3 * 3600.0  # seconds: a file of a terabyte may be read for so long, and nothing is told meanwhile
 SLEPT = 5.0  # seconds by which the clocks differ after the machine has slept
-
-
-def _could_not(bad: dict[str, str]) -> Need:
-    path, reason = next(iter(bad.items()))
-    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-    return Need(
-        "files-failed", f"{path} is not synced: {reason}{more}", "mend what is named; it is tried again"
-    )
 
 
 def is_news(summary: Summary | None) -> bool:

@@ -90,3 +90,11 @@ class Order:
     progress: Progress
     done: Future[Summary]
     traffic: dict[str, Any] = field(default_factory=dict)  # what went to the store for it
+
+
+@dataclass
+class Reading:
+    """What somebody wants to know of the folder while it is open."""
+
+    look: Callable[[SyncedFolder], Any]
+    done: Future[Any]
