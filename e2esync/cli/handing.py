@@ -58,7 +58,7 @@ def _answer(line: dict[str, Any], traffic: Traffic) -> Summary:
     summary = _summary(line["summary"]) if line.get("summary") else None
     if "error" not in line and summary is not None:
         return summary
-    error = _error(line["error"])
+    error = error_of(line["error"])
     if isinstance(error, IntegrityError):
         error.done = summary
     raise error
@@ -75,7 +75,8 @@ def _summary(values: dict[str, Any]) -> Summary:
     return Summary(**{**values, "actions": actions})
 
 
-def _error(values: dict[str, str]) -> E2ESyncError:
+def error_of(values: dict[str, str]) -> E2ESyncError:
+    """Return an error that the daemon told."""
     kind = getattr(errors, values["kind"], None)
     if isinstance(kind, type) and issubclass(kind, E2ESyncError):
         return kind(values["what"], why=values["why"], fix=values["fix"])

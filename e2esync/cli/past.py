@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from e2esync.cli import options as o
 from e2esync.cli.exporting import Wanted, export_log, exported_folder
+from e2esync.cli.following import change_row, change_values, follow_log, is_asked
 from e2esync.cli.moments import moment
 from e2esync.cli.opening import opened, place_of
 from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
@@ -18,7 +19,7 @@ from e2esync.cli.session import Session
 from e2esync.errors import UsageError
 
 if TYPE_CHECKING:
-    from e2esync.engine.history import Event
+    from e2esync.daemon.following import Change
     from e2esync.engine.notes import FolderNote
     from e2esync.engine.restore import Thing
     from e2esync.engine.vault import SyncedFolder
@@ -42,7 +43,14 @@ def log(
         str | None,
         typer.Option("--device", metavar="NAME", envvar="E2ESYNC_DEVICE", help="Of one device only."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Comes with the daemon.", hidden=True)] = False,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            envvar="E2ESYNC_FOLLOW",
+            help="Go on with what comes, oldest first, while the daemon runs.",
+        ),
+    ] = False,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -73,11 +81,14 @@ def log(
     An export shows to whoever has the file the names, sizes and times of all that was in the vault
     around what changed; contents stay closed. `e2esync help format` says where its format is described.
     """
+    from e2esync.daemon.following import Change
     from e2esync.engine.history import History
 
-    if follow:
-        raise UsageError("`log --follow` comes with a later version")
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
+    if follow:
+        if export is not None or prove_contents:
+            raise UsageError("--follow and an export do not go together", why="an export is of what was")
+        follow_log(session, _places(session, path), since, device)
     settings = s3_settings(endpoint_url, profile, region, addressing_style)
     if export is not None:
         note = exported_folder(_places(session, path))
@@ -89,21 +100,18 @@ def log(
         raise UsageError(
             "--prove-contents is for an export", fix="e2esync log --export FILE --prove-contents"
         )
-    told: list[tuple[FolderNote, Event]] = []
+    told: list[tuple[FolderNote, Change]] = []
     untold = 0
     for note, relative in _places(session, path):
         with opened(session, session.device(), note, settings) as vault:
             begin = moment(since, vault.clock.now()) if since is not None else 0
             past = History(vault)
-            told += [
-                (note, event)
-                for event in past.events(begin)
-                if event.time >= begin and _is_at(event, relative) and device in {None, event.device_name}
-            ]
+            changes = [Change.of(event) for event in past.events(begin) if event.time >= begin]
+            told += [(note, change) for change in changes if is_asked(change, relative, device)]
             untold += past.untold
     told.sort(key=lambda one: one[1].time, reverse=True)
-    session.out.document("log", changes=[_change(note, event) for note, event in told], untold=untold)
-    for text in columns([_change_row(event) for _, event in told]):
+    session.out.document("log", changes=[change_values(note, change) for note, change in told], untold=untold)
+    for text in columns([change_row(change) for _, change in told]):
         session.out.data(text)
     if untold:
         session.out.note(
@@ -115,31 +123,6 @@ def _places(session: Session, path: Path | None) -> list[tuple[FolderNote, bytes
     if path is None:
         return [(note, b"") for note in session.folders(session.device(), None)]
     return [place_of(session, session.device(), path)]
-
-
-def _is_at(event: Event, path: bytes) -> bool:
-    where = {event.path, event.origin or event.path}
-    return not path or any(each == path or each.startswith(path + b"/") for each in where)
-
-
-def _change(note: FolderNote, event: Event) -> dict[str, Any]:
-    return {
-        "time": time_text(event.time),
-        "device": event.device_name,
-        "person": event.person,
-        "change": str(event.what),
-        **path_values(event.path),
-        "from": path_values(event.origin)["path"] if event.origin is not None else None,
-        "version": event.id,
-        "folder": str(note.path),
-    }
-
-
-def _change_row(event: Event) -> tuple[str, ...]:
-    name = escape(os.fsdecode(event.path))
-    if event.origin is not None:
-        name = f"{escape(os.fsdecode(event.origin))} -> {name}"
-    return time_text(event.time) or "", escape(event.device_name), str(event.what), name
 
 
 def history(
@@ -155,6 +138,7 @@ def history(
     plain: o.Plain = False,
 ) -> None:
     """List the versions of a file, newest first, wherever it stood."""
+    from e2esync.daemon.following import Change
     from e2esync.engine.history import What, is_thing
     from e2esync.engine.restore import versions
 
@@ -188,7 +172,10 @@ def history(
             for event in found
         ],
     )
-    rows = [(*_change_row(event), size_text(getattr(event.content, "size", 0)), event.id) for event in found]
+    rows = [
+        (*change_row(Change.of(event)), size_text(getattr(event.content, "size", 0)), event.id)
+        for event in found
+    ]
     for text in columns(rows):
         session.out.data(text)
     session.out.note("To bring one back: e2esync restore PATH --version ID")

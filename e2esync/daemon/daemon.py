@@ -49,13 +49,17 @@ class Daemon:
             keeper.end_soon()
         self.keep(())
 
+    def find(self, vault: bytes) -> Keeper | None:
+        """Return who keeps a folder, if somebody does."""
+        return self._keepers.get(vault)
+
     def keeper(self, vault: bytes) -> Keeper:
         """Return who keeps a folder.
 
         Raises:
             NoVault: Nobody does.
         """
-        found = self._keepers.get(vault)
+        found = self.find(vault)
         if found is None:
             raise NoVault("the daemon does not keep this folder", fix="e2esync status")
         return found

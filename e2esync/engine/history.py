@@ -61,7 +61,14 @@ class History:
 
     def events(self, since: int = 0) -> list[Event]:
         """Return all that was written since a time, newest first, as far as the store has it still."""
-        found = [event for head in self.heads for event in self._of_device(head, since)]
+        return self._told({head.device: chain_start(self._pushes, head, since) for head in self.heads})
+
+    def after(self, told: Mapping[bytes, int]) -> list[Event]:
+        """Return what devices wrote after these of their sequences, newest first; of a device that is not named, all."""
+        return self._told({head.device: told.get(head.device, 0) + 1 for head in self.heads})
+
+    def _told(self, starts: Mapping[bytes, int]) -> list[Event]:
+        found = [event for head in self.heads for event in self._of_device(head, starts[head.device])]
         ranks = _ranks(self._seen)
         return sorted(
             found,
@@ -75,9 +82,9 @@ class History:
             digest = self._pushes.hash_of(head.device, sequence)
             yield Past(sequence, digest, self._pushes.snapshot(head.device, sequence))
 
-    def _of_device(self, head: Head, since: int) -> Iterator[Event]:
-        """Yield what one device wrote."""
-        for sequence in range(chain_start(self._pushes, head, since), head.sequence + 1):
+    def _of_device(self, head: Head, first: int) -> Iterator[Event]:
+        """Yield what one device wrote from a sequence on."""
+        for sequence in range(first, head.sequence + 1):
             push = self._pushes.push(head.device, sequence)
             if push is None:
                 self.untold += 1

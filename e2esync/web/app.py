@@ -8,6 +8,7 @@
     POST /make-way {vault}        {} once the folder is free for a command that works on it by itself, until that hangs up
     POST /order {vault, command, dry_run, accepted}
                                   lines: {"progress": [stage, done, total]}…, then {"summary": …, "traffic": …} or {"error": …}
+    POST /follow {vaults, since}  lines: {"vault": …, "changes": […]} as they come, oldest first; {} where there is nothing new
     GET  /metrics                 Prometheus text
 
 Whoever reaches the socket is this user: its directory is closed to others, and the peer is asked for.
@@ -31,6 +32,7 @@ from starlette.routing import Route
 
 from e2esync import errors
 from e2esync.daemon.daemon import Daemon
+from e2esync.daemon.following import Follower
 from e2esync.daemon.keeper import check_command
 from e2esync.daemon.metrics import metrics
 from e2esync.daemon.ports import Order
@@ -79,6 +81,7 @@ def make_app(daemon: Daemon, *, stop: Callable[[], None], unlock: Callable[[str]
         Route("/make-way", _MakeWay(daemon).answer, methods=["POST"]),
         Route("/unlock", _Unlock(daemon, unlock).answer, methods=["POST"]),
         Route("/order", _Orders(daemon).answer, methods=["POST"]),
+        Route("/follow", _Following(daemon).answer, methods=["POST"]),
     ]
     return Starlette(routes=routes)
 
@@ -148,7 +151,31 @@ class _Orders:
             summary = _summary(getattr(error, "done", None))
             yield _line(error=error_values(error), summary=summary, traffic=order.traffic)
         except Exception as error:  # noqa: BLE001  a defect: who waits for the answer says so
-            yield _line(error={"kind": type(error).__name__, "what": str(error)})
+            yield _line(error=_defect(error))
+
+
+class _Following:
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    async def answer(self, request: Request) -> Response:
+        return StreamingResponse(self._lines(await request.json()), media_type="application/x-ndjson")
+
+    def _lines(self, given: dict[str, Any]) -> Iterator[str]:
+        followers = {bytes.fromhex(vault): Follower(given["since"]) for vault in given["vaults"]}
+        version = self._daemon.version
+        try:
+            while keepers := [keeper for keeper in map(self._daemon.find, followers) if keeper is not None]:
+                for keeper in keepers:
+                    vault = keeper.ground.note.vault
+                    if changes := followers[vault].news(keeper):
+                        yield _line(vault=vault.hex(), changes=[change.values() for change in changes])
+                version = self._daemon.wait(version, LONGEST_WAIT)
+                yield _line()  # so that it is noticed who has hung up
+        except E2ESyncError as error:
+            yield _line(error=error_values(error))
+        except Exception as error:  # noqa: BLE001  a defect: who follows says so
+            yield _line(error=_defect(error))
 
 
 def _line(**values: Any) -> str:  # noqa: ANN401  JSON
@@ -163,6 +190,10 @@ def _summary(summary: Summary | None) -> dict[str, Any] | None:
         for action in summary.actions
     ]
     return {**asdict(summary), "actions": actions}
+
+
+def _defect(error: Exception) -> dict[str, str]:
+    return {"kind": type(error).__name__, "what": str(error)}
 
 
 def error_values(error: E2ESyncError) -> dict[str, Any]:

@@ -103,7 +103,6 @@ def test_a_command_that_is_not_understood_is_2_and_names_one_that_is(run, argume
 @pytest.mark.parametrize(
     "command",
     [
-        "log --follow",
         "people list", "share x --with bob", "accept x", "shares", "revoke x bob",
         "devices list", "device-lost x", "recovery sheet", "rotate", "checkpoint", "ui", "config",
     ],

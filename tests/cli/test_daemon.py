@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,6 +152,34 @@ def test_a_folder_that_is_set_up_or_left_while_it_runs_is_kept_or_not(laptop, tm
     until(lambda: [one["files"] for one in laptop.status()["folders"]] == [0, 1])
     assert laptop("forget", tmp_path / "Second", "--yes").code == 0
     until(lambda: len(laptop.status()["folders"]) == 1)
+
+
+def test_a_log_that_is_followed_tells_what_comes_until_the_daemon_ends(laptop, desk):
+    (laptop.folder / "before").write_text("before")
+    laptop.start()
+    until(lambda: laptop.status()["folders"][0]["files"] == 1)
+    command = [sys.executable, "-m", "e2esync", "log", "--follow", "--json"]
+    environment = os.environ | {"E2ESYNC_HOME": str(laptop.home)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
+        late = threading.Timer(DEADLINE, following.kill)
+        late.start()
+        assert following.stdout is not None
+        told = (json.loads(line) for line in following.stdout)
+        first = next(told)
+        assert (first["type"], first["change"], first["path"]) == ("change", "added", "before")
+        (desk.folder / "after").write_text("after")
+        assert desk("sync").code == 0
+        assert next(told)["path"] == "after"
+        laptop("stop")
+        assert next(told)["exit"] == 10
+        late.cancel()
+    assert following.returncode == 10
+
+
+def test_a_log_is_followed_only_as_it_is_asked_for(laptop):
+    assert laptop("log", "--follow").code == 10
+    assert laptop("log", "--follow", "--export", "-").code == 2
+    assert laptop("log", "--follow", "--since", "yesterday").code == 2
 
 
 def test_one_process_runs_for_a_home_and_killed_it_leaves_nothing_in_the_way(laptop):
