@@ -12,8 +12,9 @@ import typer
 from e2esync.cli import options as o
 from e2esync.cli.handing import alone
 from e2esync.cli.opening import place_of
-from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
+from e2esync.cli.output import columns, escape, path_values, time_text
 from e2esync.cli.session import Session
+from e2esync.model.amounts import counted, size_text
 
 if TYPE_CHECKING:
     from e2esync.engine.conflicts import Conflict, Version

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2esync.cli import options as o
-from e2esync.cli.output import Output, counted, escape
+from e2esync.cli.output import Output, escape
 from e2esync.cli.session import Session
 from e2esync.errors import E2ESyncError
+from e2esync.model.amounts import counted
 
 _CONTENT = "The meeting is at noon, by the old oak.\n"
 _EDITED = _CONTENT + "Bring the maps.\n"

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from e2esync.cli import options as o
-from e2esync.cli.output import counted, escape
+from e2esync.cli.output import escape
 from e2esync.cli.places import s3_settings
 from e2esync.cli.session import Session
 from e2esync.errors import E2ESyncError
+from e2esync.model.amounts import counted
 
 if TYPE_CHECKING:
     from e2esync.engine.notes import FolderNote, StoreAddress

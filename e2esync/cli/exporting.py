@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from e2esync.cli.output import Output, counted
+from e2esync.cli.output import Output
 from e2esync.errors import UsageError
+from e2esync.model.amounts import counted
 
 if TYPE_CHECKING:
     from e2esync.engine.notes import FolderNote

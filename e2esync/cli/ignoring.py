@@ -10,9 +10,10 @@ import typer
 
 from e2esync.cli import options as o
 from e2esync.cli.opening import place_of
-from e2esync.cli.output import counted, escape, path_values
+from e2esync.cli.output import escape, path_values
 from e2esync.cli.session import Session, folder_of
 from e2esync.errors import UsageError
+from e2esync.model.amounts import counted
 
 if TYPE_CHECKING:
     from e2esync.engine.notes import FolderNote

@@ -44,20 +44,6 @@ def path_values(path: bytes) -> dict[str, str]:
         return {"path": path.decode(errors="replace"), "path_b64": base64.b64encode(path).decode()}
 
 
-def size_text(size: float) -> str:
-    """Return a size in bytes for people."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
-
-
-def counted(count: int, thing: str, things: str | None = None) -> str:
-    """Return a number of things for people."""
-    return f"{count} {thing}" if count == 1 else f"{count} {things or thing + 's'}"
-
-
 LAST_SECOND = 253_402_300_799  # of the year 9999
 
 

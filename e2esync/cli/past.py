@@ -13,10 +13,11 @@ from e2esync.cli.exporting import Wanted, export_log, exported_folder
 from e2esync.cli.following import change_row, change_values, follow_log, is_asked
 from e2esync.cli.moments import moment
 from e2esync.cli.opening import opened, place_of
-from e2esync.cli.output import columns, counted, escape, path_values, size_text, time_text
+from e2esync.cli.output import columns, escape, path_values, time_text
 from e2esync.cli.places import s3_settings
 from e2esync.cli.session import Session
 from e2esync.errors import UsageError
+from e2esync.model.amounts import counted, size_text
 
 if TYPE_CHECKING:
     from e2esync.daemon.following import Change

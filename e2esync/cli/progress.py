@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from e2esync.cli.output import Output, size_text
+from e2esync.cli.output import Output
+from e2esync.model.amounts import size_text
 
 _QUIET = 1.0  # seconds
 _BETWEEN = 5.0  # seconds between two plain lines

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from e2esync.cli.handing import hand_over
 from e2esync.cli.opening import opened
-from e2esync.cli.output import Output, counted, escape, path_values, size_text
+from e2esync.cli.output import Output, escape, path_values
 from e2esync.cli.progress import Bar
 from e2esync.cli.session import Session
 from e2esync.errors import E2ESyncError, IntegrityError, PartlyFailed, StateBehind
+from e2esync.model.amounts import counted, size_text
 
 if TYPE_CHECKING:
     from e2esync.adapters.stores.counting import Counts, Traffic

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from e2esync.adapters.control import Control
-from e2esync.cli.output import columns, counted, escape, size_text, time_text
+from e2esync.cli.output import columns, escape, time_text
 from e2esync.cli.session import Session
 from e2esync.errors import DaemonNotRunning
+from e2esync.model.amounts import counted, size_text
 
 if TYPE_CHECKING:
     from e2esync.engine.notes import FolderNote

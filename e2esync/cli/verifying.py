@@ -10,9 +10,10 @@ import typer
 from e2esync.cli import options as o
 from e2esync.cli.daily import Folders
 from e2esync.cli.opening import opened
-from e2esync.cli.output import counted, escape, size_text
+from e2esync.cli.output import escape
 from e2esync.cli.places import s3_settings
 from e2esync.cli.session import Session
+from e2esync.model.amounts import counted, size_text
 
 if TYPE_CHECKING:
     from e2esync.engine.verify import VerifyReport

@@ -58,6 +58,7 @@ class Keeper:
         self._held = Holding(ground, self._show)
         self._trouble: Trouble | None = None
         self._work: Work | None = None
+        self._stage_began = 0.0
         self._progress: Progress | None = None  # of an order
         self.rounds = 0
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -344,10 +345,13 @@ class Keeper:
             self._schedule.fail(job, self._times.steady(), taken, soon=trouble is None)
 
     def _show(self, stage: str, done: int, total: int | None) -> None:
+        now = self._times.steady()
         with self._change:
             before = self._work
-            since = before.since if before is not None else self._times.wall()
-            self._work = Work(stage, done, total, since)
+            if before is None or before.stage != stage:
+                self._stage_began = now
+            since = before.since if before is not None and before.stage == stage else self._times.wall()
+            self._work = Work(stage, done, total, since, now - self._stage_began)
         if self._progress is not None:
             self._progress(stage, done, total)
 

@@ -19,6 +19,9 @@ from e2esync.errors import (
     TemporaryError,
     UsageError,
 )
+from e2esync.model.amounts import remaining_text, size_text
+
+TELLING = 2.0  # seconds of work before its rate says anything
 
 
 class State(StrEnum):
@@ -47,9 +50,22 @@ class Work:
     """How far a round is."""
 
     stage: str
-    done: int
+    done: int  # bytes of files where it is sent or received, else things
     total: int | None
-    since: float  # seconds since 1970
+    since: float  # when the stage began, in seconds since 1970
+    took: float  # seconds from then until `done` was so much
+
+    @property
+    def rate(self) -> float | None:
+        """How much is done in a second; None as long as nobody can tell."""
+        return self.done / self.took if self.took >= TELLING and self.done else None
+
+    @property
+    def remaining(self) -> float | None:
+        """How many seconds it will take yet; None where nobody can tell."""
+        if self.rate is None or self.total is None:
+            return None
+        return max(self.total - self.done, 0) / self.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +176,23 @@ def _told(standing: FolderStanding) -> Sequence[Need]:
 
 
 def _syncing(standings: Sequence[FolderStanding]) -> str:
+    works = [each.work for each in standings if each.work is not None]
+    for work in works:
+        if work.stage in _STREAMS and work.total:
+            return f"Syncing: {_stream(work, work.total)}."
+    if works:
+        return f"Syncing: {_STAGES.get(works[0].stage, 'changes are on their way')}."
     waiting = sum(each.waiting for each in standings)
-    for each in standings:
-        work = each.work
-        if work is not None and work.total:
-            return f"Syncing: {work.stage}, {100 * min(work.done, work.total) // work.total} %."
     return f"Syncing: {waiting} changes wait to be quiet." if waiting > 1 else "Syncing."
+
+
+_STREAMS = {"push": "sending", "pull": "receiving"}
+_STAGES = {"looking": "looking at what has changed", "compare": "comparing with the other devices"}
+
+
+def _stream(work: Work, total: int) -> str:
+    percent = 100 * min(work.done, total) // total
+    parts = [f"{_STREAMS[work.stage]}, {percent} % of {size_text(total)}"]
+    if work.rate is not None and work.remaining is not None:
+        parts += [f"{size_text(work.rate)} per second", remaining_text(work.remaining)]
+    return ", ".join(parts)

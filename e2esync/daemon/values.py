@@ -31,9 +31,10 @@ def _folder(standing: FolderStanding) -> dict[str, Any]:
 
 def _work(standing: FolderStanding) -> dict[str, Any] | None:
     work = standing.work
-    return (
-        {"stage": work.stage, "done": work.done, "total": work.total, "since": work.since} if work else None
-    )
+    if work is None:
+        return None
+    told = {"stage": work.stage, "done": work.done, "total": work.total, "since": work.since}
+    return {**told, "rate": work.rate, "remaining": work.remaining}
 
 
 def survey_values(survey: FolderSurvey) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from e2esync.cli.output import Output, columns, counted, escape, lines_of, path_values, size_text, time_text
+from e2esync.cli.output import Output, columns, escape, lines_of, path_values, time_text
 from e2esync.cli.progress import Bar
 from e2esync.errors import E2ESyncError, StoreUnavailable
+from e2esync.model.amounts import counted, size_text
 
 
 @pytest.mark.parametrize(
