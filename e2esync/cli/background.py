@@ -54,6 +54,19 @@ def _rate(name: str, way: str) -> typer.models.OptionInfo:
 
 LimitUp = Annotated[str | None, _rate("--limit-up", "to the store")]
 LimitDown = Annotated[str | None, _rate("--limit-down", "from the store")]
+Transfers = Annotated[
+    int | None,
+    typer.Option(
+        "--transfers",
+        envvar="E2ESYNC_TRANSFERS",
+        metavar="NUMBER",
+        min=1,
+        max=256,
+        help="How many requests are made at once; 16 if not given.",
+        rich_help_panel=PACE,
+        show_default=False,
+    ),
+]
 Foreground = Annotated[
     bool,
     typer.Option("--foreground", envvar="E2ESYNC_FOREGROUND", help="Run in this terminal, or as a service."),
@@ -76,6 +89,7 @@ def start(
     poll: Poll = None,
     limit_up: LimitUp = None,
     limit_down: LimitDown = None,
+    transfers: Transfers = None,
     json: o.Json = False,
     no_input: o.NoInput = False,
     yes: o.Yes = False,
@@ -84,7 +98,11 @@ def start(
     """Keep all folders in sync, in the background."""
     session = Session(json=json, no_input=no_input, yes=yes, plain=plain)
     wanted = daemon.Wanted(
-        settle, poll, daemon.rate(limit_up, "--limit-up"), daemon.rate(limit_down, "--limit-down")
+        settle,
+        poll,
+        daemon.rate(limit_up, "--limit-up"),
+        daemon.rate(limit_down, "--limit-down"),
+        transfers,
     )
     if foreground and install:
         raise UsageError(

@@ -18,6 +18,7 @@ from e2esync.cli.session import Session
 from e2esync.errors import Busy, DaemonNotRunning, Locked, TemporaryError, UsageError
 
 if TYPE_CHECKING:
+    from e2esync.adapters.stores.limited import Limits
     from e2esync.web.serve import Server
     from e2esync.wiring.background import Kept, Told
     from e2esync.wiring.home import Home
@@ -37,6 +38,13 @@ class Wanted:
     poll: float | None
     up: float | None  # bytes per second
     down: float | None
+    transfers: int | None  # requests at once
+
+    def limits(self) -> Limits:
+        """Return what all stores together may take."""
+        from e2esync.adapters.stores.limited import CALLS, Limits
+
+        return Limits(self.up, self.down, self.transfers or CALLS)
 
     def arguments(self) -> list[str]:
         """Return it as options."""
@@ -45,6 +53,7 @@ class Wanted:
             "--poll": self.poll,
             "--limit-up": self.up,
             "--limit-down": self.down,
+            "--transfers": self.transfers,
         }
         return [text for name, value in named.items() if value is not None for text in (name, str(value))]
 
@@ -78,6 +87,10 @@ def start(session: Session, wanted: Wanted) -> None:
         _unlock(session, there)
         session.out.document("started", already=True)
         session.out.data("The daemon runs already.")
+        if wanted.arguments():
+            session.out.note(
+                "It goes on as it was started; to change that: e2esync stop, then e2esync start."
+            )
         return
     session.folders(session.device(), None)
     session.home.make()
@@ -186,7 +199,7 @@ def run(session: Session, wanted: Wanted) -> None:
     from e2esync.adapters.files import FolderLock
     from e2esync.adapters.notify import find_manager
     from e2esync.adapters.peer import listen, take_away
-    from e2esync.adapters.stores.limited import Limits
+    from e2esync.adapters.stores.limited import Budget
     from e2esync.daemon.schedule import SETTLE, Pace
     from e2esync.web.app import make_app
     from e2esync.web.serve import Server
@@ -208,7 +221,7 @@ def run(session: Session, wanted: Wanted) -> None:
         settle = SETTLE if wanted.settle is None else wanted.settle
         daemon = make_daemon(Pace(settle, wanted.poll))
         device = KeptDevice(session.home, session.passphrase_source())
-        kept = Kept(daemon, device, Limits(wanted.up, wanted.down), session.home.config)
+        kept = Kept(daemon, device, Budget(wanted.limits()), session.home.config)
         told = Told(find_manager(os.environ), daemon)
         server = Server(make_app(daemon, stop=ending.set, unlock=device.unlock), listen(session.home.socket))
         server.start()

@@ -15,7 +15,7 @@ from pathlib import Path
 from e2esync.adapters.keystore import AskPassphrase
 from e2esync.adapters.notify import Manager, keep_pinging
 from e2esync.adapters.stores.counting import Traffic as Counter
-from e2esync.adapters.stores.limited import LimitedStore, Limits
+from e2esync.adapters.stores.limited import Budget, LimitedStore
 from e2esync.daemon.daemon import Daemon
 from e2esync.daemon.ports import Hints, Times, Traffic, Watching
 from e2esync.daemon.schedule import Pace
@@ -100,15 +100,15 @@ def _opened(device: HomeDevice) -> HomeDevice:
 class FolderGround:
     """What the keeper of one folder stands on."""
 
-    def __init__(self, device: KeptDevice, note: FolderNote, limits: Limits) -> None:
-        self._device, self._limits, self._counter = device, limits, Counter()
+    def __init__(self, device: KeptDevice, note: FolderNote, budget: Budget) -> None:
+        self._device, self._budget, self._counter = device, budget, Counter()
         self.note = note
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[SyncedFolder]:
         """Give the folder, locked for this process."""
         with synced_folder(self._device.get(), self.note, traffic=self._counter, progress=progress) as vault:
-            yield replace(vault, store=LimitedStore(vault.store, self._limits))
+            yield replace(vault, store=LimitedStore(vault.store, self._budget))
 
     def renew(self, vault: SyncedFolder) -> SyncedFolder:
         """Give it as that of a new device."""
@@ -140,8 +140,8 @@ def make_daemon(pace: Pace) -> Daemon:
 class Kept:
     """The folders of the configuration, kept by a daemon, also where that changes."""
 
-    def __init__(self, daemon: Daemon, device: KeptDevice, limits: Limits, config: Path) -> None:
-        self._daemon, self._device, self._limits, self._config = daemon, device, limits, config
+    def __init__(self, daemon: Daemon, device: KeptDevice, budget: Budget, config: Path) -> None:
+        self._daemon, self._device, self._budget, self._config = daemon, device, budget, config
         self._seen: tuple[int, int] | None = None
 
     def begin(self) -> None:
@@ -152,7 +152,7 @@ class Kept:
         """
         self._seen = self._stamp()
         folders = self._device.folders()
-        self._daemon.keep([FolderGround(self._device, note, self._limits) for note in folders])
+        self._daemon.keep([FolderGround(self._device, note, self._budget) for note in folders])
 
     def look(self) -> None:
         """Keep what is configured by now; while that is being written by hand, what is kept stays."""

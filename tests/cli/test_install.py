@@ -78,7 +78,7 @@ def test_a_second_time_changes_nothing_and_says_the_same(run, units):
 
 
 def test_options_go_into_the_unit_and_other_ones_replace_it(run, units):
-    run("start", "--install", "--settle", "0.5", "--limit-up", "500k")
+    run("start", "--install", "--settle", "0.5", "--limit-up", "500k", "--transfers", "4")
     (unit,) = units.iterdir()
     (line,) = (line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
     words = shlex.split(line.partition("=")[2])

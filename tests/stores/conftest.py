@@ -6,7 +6,7 @@ import pytest
 
 from e2esync.adapters.stores.counting import CountingStore
 from e2esync.adapters.stores.directory import DirectoryStore
-from e2esync.adapters.stores.limited import LimitedStore, Limits
+from e2esync.adapters.stores.limited import Budget, LimitedStore, Limits
 from e2esync.adapters.stores.logged import LoggedStore
 from e2esync.adapters.stores.memory import MemoryStore
 from e2esync.adapters.stores.retrying import RetryingStore, RetryPolicy
@@ -16,7 +16,7 @@ from e2esync.model.store import Store
 LOCAL: dict[str, Callable[[], Store]] = {
     "memory": MemoryStore,
     "counting": lambda: CountingStore(MemoryStore()),
-    "limited": lambda: LimitedStore(MemoryStore(), Limits(calls=2)),
+    "limited": lambda: LimitedStore(MemoryStore(), Budget(Limits(calls=2))),
     "logged": lambda: LoggedStore(MemoryStore()),
     "retrying": lambda: RetryingStore(MemoryStore()),
 }

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from e2esync.adapters.stores.counting import CountingStore, Traffic
-from e2esync.adapters.stores.limited import LimitedStore, Limits
+from e2esync.adapters.stores.limited import Budget, LimitedStore, Limits
 from e2esync.adapters.stores.logged import LoggedStore
 from e2esync.adapters.stores.memory import MemoryStore
 from e2esync.adapters.stores.retrying import RetryingStore, RetryPolicy
@@ -142,7 +142,7 @@ def test_a_delete_that_is_tried_again_still_knows_its_keys():
 
 def test_uploads_keep_to_the_limit():
     clock = Clock()
-    store = LimitedStore(MemoryStore(), Limits(up=1000), clock=clock, sleep=clock.sleep)
+    store = LimitedStore(MemoryStore(), Budget(Limits(up=1000), clock=clock, sleep=clock.sleep))
     for _ in range(11):
         store.put("a", bytes(1000))
     assert clock.now == pytest.approx(
@@ -154,13 +154,25 @@ def test_downloads_keep_to_the_limit():
     clock = Clock()
     memory = MemoryStore()
     memory.put("a", bytes(5000))
-    store = LimitedStore(memory, Limits(down=1000), clock=clock, sleep=clock.sleep)
+    store = LimitedStore(memory, Budget(Limits(down=1000), clock=clock, sleep=clock.sleep))
     for _ in range(3):
         store.get("a")
     assert clock.now == pytest.approx(9)
     store.head("a")
     store.put("b", bytes(9999))
     assert clock.now == pytest.approx(9)
+
+
+def test_stores_that_share_a_budget_keep_to_the_limit_together():
+    clock = Clock()
+    budget = Budget(Limits(up=1000, calls=1), clock=clock, sleep=clock.sleep)
+    one, other = (LimitedStore(MemoryStore(), budget) for _ in range(2))
+    for _ in range(3):
+        one.put("a", bytes(1000))
+        other.put("a", bytes(1000))
+    assert clock.now == pytest.approx(4)
+    with one._calls:
+        assert not other._calls.acquire(blocking=False)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("limits", [{"up": 0}, {"down": -1}, {"calls": 0}])
@@ -179,7 +191,7 @@ def test_no_more_calls_are_made_at_once_than_allowed():
             assert not limited._calls.acquire(blocking=False)  # type: ignore[attr-defined]
             self.inside -= 1
 
-    limited = LimitedStore(Deep(), Limits(calls=1))
+    limited = LimitedStore(Deep(), Budget(Limits(calls=1)))
     assert limited.head("a") is None
     assert limited._calls.acquire(blocking=False)  # type: ignore[attr-defined]
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from e2esync.model.store import ObjectInfo, Store
 
+CALLS = 16  # at once, if nobody says otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -21,7 +23,7 @@ class Limits:
 
     up: float | None = None  # bytes per second
     down: float | None = None  # bytes per second
-    calls: int = 16  # at once
+    calls: int = CALLS  # at once
 
     def __post_init__(self) -> None:
         """Refuse what would stand still."""
@@ -62,21 +64,27 @@ class TokenBucket:
             return max(0.0, -self._tokens / self._rate)
 
 
-class LimitedStore:
-    """A store that is used gently."""
+class Budget:
+    """What all stores that share it may take together."""
 
     def __init__(
         self,
-        store: Store,
         limits: Limits,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.up = TokenBucket(limits.up, clock=clock, sleep=sleep)
+        self.down = TokenBucket(limits.down, clock=clock, sleep=sleep)
+        self.calls: AbstractContextManager[object] = threading.BoundedSemaphore(limits.calls)
+
+
+class LimitedStore:
+    """A store that is used gently."""
+
+    def __init__(self, store: Store, budget: Budget) -> None:
         self._store = store
-        self._up = TokenBucket(limits.up, clock=clock, sleep=sleep)
-        self._down = TokenBucket(limits.down, clock=clock, sleep=sleep)
-        self._calls: AbstractContextManager[object] = threading.BoundedSemaphore(limits.calls)
+        self._up, self._down, self._calls = budget.up, budget.down, budget.calls
 
     @property
     def url(self) -> str:
