@@ -18,6 +18,7 @@ from e2esync.adapters.state import Aliased, Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.closed import open_closed_directories
 from e2esync.engine.download import Downloader, Fetched
+from e2esync.engine.going import Going
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import leave_ignored
 from e2esync.engine.late import empty_trash
@@ -213,12 +214,14 @@ class _Applier:
 
     def _fetch(self) -> None:
         """Stage every content that the disk does not have."""
-        downloader = Downloader(self._vault, lambda size, sparse: self._folder.stage(size, sparse=sparse))
-        total, done = self._state.size_of_steps(), 0
+        going = Going("pull", self._vault.progress)
+        going.total = self._state.size_of_steps()
+        downloader = Downloader(
+            self._vault, lambda size, sparse: self._folder.stage(size, sparse=sparse), going
+        )
         for step, fetched in self._fetched(downloader):
             self._stage(step, fetched)
-            done += step.size
-            self._vault.progress("pull", done, total)
+            going.done(step.size)
 
     def _fetched(self, downloader: Downloader) -> Iterator[tuple[Step, Fetched]]:
         """Yield what has to come with its complete temporary file, or with why there is none."""

@@ -91,6 +91,7 @@ class _Reading:
             if known is None or not self._may_refer_to(known.key):
                 self._own = self._own or self._cipher.new_file_key()
                 known = self._uploader.add_chunk(chunk, content_hash, *self._own)
+            self._uploader.going.passed(len(chunk))
             yield Reference(self.keys.setdefault(known.key, len(self.keys)), known.id, known.length)
 
     def _may_refer_to(self, key: WrappedKey) -> bool:

@@ -18,6 +18,7 @@ from e2esync.adapters.files import Staged, StagedFile
 from e2esync.adapters.state import Step
 from e2esync.engine.blobs import BlobReader
 from e2esync.engine.fetch import refresh
+from e2esync.engine.going import Going
 from e2esync.engine.honest import HonestForms
 from e2esync.engine.plan import look_up, unpack_key
 from e2esync.engine.ranges import Want, read
@@ -49,8 +50,9 @@ class _Given:
 class Downloader:
     """Turns contents into complete temporary files."""
 
-    def __init__(self, vault: SyncedFolder, stage: Stage) -> None:
+    def __init__(self, vault: SyncedFolder, stage: Stage, going: Going | None = None) -> None:
         self._vault = vault
+        self._going = going or Going("pull")
         self._stage = stage
         self._known: list[KnownChunk] = []
         self._reader = BlobReader(vault, partial(refresh, vault))
@@ -133,6 +135,7 @@ class Downloader:
         try:
             for chunk in chunks:
                 file.write(chunk)
+                self._going.passed(len(chunk))
         except BaseException:
             file.discard()
             raise

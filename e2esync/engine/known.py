@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from e2esync.adapters.files import Fingerprint
 from e2esync.adapters.state import DiskRow, Found, Incoming
+from e2esync.engine.going import Going
 from e2esync.engine.had import can_be_had
 from e2esync.engine.plan import settle_all
 from e2esync.engine.reading import ChangedWhileRead, Likely, Read, Reader
@@ -41,7 +42,7 @@ class Source(NamedTuple):
 class KnownHere:
     """Tree, rows and what a scan found; notes what is written, for use inside one transaction."""
 
-    def __init__(self, vault: SyncedFolder, reader: Reader, summary: Summary) -> None:
+    def __init__(self, vault: SyncedFolder, reader: Reader, summary: Summary, going: Going) -> None:
         self._vault, self._state, self._reader, self._summary = vault, vault.state, reader, summary
         self.is_blank = self._state.is_blank()
         self._numbers: dict[int, bytes] = {}  # of found directories
@@ -60,7 +61,7 @@ class KnownHere:
             {},
         )  # of one directory: folded → names of the tree
         self._first: bytes | None = None
-        self.seen = 0  # bytes of what was read
+        self._going = going
         self.edited = self.deleted = 0  # files that got another content, or went
 
     # merge.local.Known
@@ -266,7 +267,7 @@ class KnownHere:
         sight = self.sight_like(stand)
         known = [sight.content] if sight is not None and can_be_had(self._vault, sight.content) else []
         read = self._reader.read(found.path, kind, found.size, _likely(known))
-        self.seen += found.size
+        self._going.done(found.size)
         self._of_row, self._of_stand = {}, {stand: Source(None, found, read)}
         mode = (read.fingerprint or found).mode if kind is Kind.FILE else None
         return Thing(stand, kind, read.value, mode)
@@ -323,7 +324,7 @@ class KnownHere:
             return act, source
         likely = [*_likely(contents), Likely(old.size, old.hash)]
         read = self._reader.read(found.path, thing.kind, found.size, likely)
-        self.seen += found.size
+        self._going.done(found.size)
         mode = read.fingerprint.mode if read.fingerprint is not None else thing.mode
         return Act(act.row, thing._replace(value=read.value, mode=mode)), source._replace(read=read)
 

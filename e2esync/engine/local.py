@@ -8,6 +8,7 @@ from __future__ import annotations
 from e2esync.adapters.files import Unreadable
 from e2esync.adapters.state import DiskRow, Found
 from e2esync.engine.content import ContentStore
+from e2esync.engine.going import Going
 from e2esync.engine.known import KnownHere, as_row
 from e2esync.engine.reading import ChangedWhileRead, Reader
 from e2esync.engine.scan import Scan, below
@@ -20,12 +21,15 @@ from e2esync.tree.keys import Kind
 class LocalWriter:
     """Writes the changes of one scan into the state; for use inside one transaction of it."""
 
-    def __init__(self, vault: SyncedFolder, writer: Writer, contents: ContentStore, summary: Summary) -> None:
+    def __init__(
+        self, vault: SyncedFolder, writer: Writer, contents: ContentStore, summary: Summary, going: Going
+    ) -> None:
         self._vault, self._state, self._folder = vault, vault.state, vault.folder
         self._summary = summary
-        self._known = KnownHere(vault, Reader(vault, contents), summary)
+        self._known = KnownHere(vault, Reader(vault, contents), summary, going)
         self._writes = LocalWrites(self._known, writer, vault.cipher.directory_number)
-        self._total = self._state.count_found()[1]
+        self._going = going
+        self._going.total = self._state.count_found()[1]
         self.changed: list[bytes] = []  # keys of nodes
 
     @property
@@ -75,7 +79,6 @@ class LocalWriter:
             self._summary.failed.append(failure(error.path, error.reason))
             return
         self._writes.settle(node)
-        self._vault.progress("push", self._known.seen, self._total)
 
     def _write_new(self) -> None:
         for found in self._state.found(Kind.FILE, Kind.SYMLINK):
@@ -87,7 +90,6 @@ class LocalWriter:
                 self._summary.failed.append(failure(found.path, error.reason))
                 continue
             self._writes.new(thing)
-            self._vault.progress("push", self._known.seen, self._total)
 
 
 class _Matcher:

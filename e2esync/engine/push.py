@@ -11,6 +11,7 @@ from e2esync.engine.disknames import note_naming
 from e2esync.engine.doubt import is_time_to_look
 from e2esync.engine.faults import has_untold
 from e2esync.engine.fetch import fetch_good
+from e2esync.engine.going import Going
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import note_rules, untrack
 from e2esync.engine.late import bring_back_late
@@ -88,9 +89,10 @@ def _write_and_publish(
     found = scan(vault.folder, vault.state, clock=vault.clock, within=within)
     untracked = untrack(vault, found)
     (files, _), rows = vault.state.count_rows(), vault.state.count_all_rows()
-    with Uploader(vault) as uploader:
+    going = Going("push", vault.progress)
+    with Uploader(vault, going) as uploader:
         writer = Writer(vault.device.id, ownhead.load(vault.state).sequence + 1)
-        local = LocalWriter(vault, writer, ContentStore(vault.cipher, uploader), summary)
+        local = LocalWriter(vault, writer, ContentStore(vault.cipher, uploader), summary, going)
         local.write(found)
         note_rules(vault, found, untracked, summary)
         is_emptied = rows > 1 and not vault.state.has_rows()

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from e2esync.adapters.catalogue import SENDING, STORED, Catalogue, KnownChunk
+from e2esync.engine.going import Going
 from e2esync.engine.vault import OpenVault
 from e2esync.format import names
 from e2esync.tree.values import WrappedKey
@@ -26,16 +27,21 @@ TOGETHER = 256 << 10  # bytes: a push below this is one pack
 class Uploader:
     """Takes blobs, stores packs; a context manager whose normal end has stored them all."""
 
-    def __init__(self, vault: OpenVault) -> None:
+    def __init__(self, vault: OpenVault, going: Going | None = None) -> None:
+        """Begin with empty packs; `going` hears what waits in them, and what was sent."""
         self._vault = vault
+        self.going = going or Going("push")
         self._catalogue: Catalogue = vault.catalogue
         self._cipher = vault.cipher
         self._chunks = PackBuilder()
         self._pages = PackBuilder()
         self._fresh: dict[bytes, KnownChunk] = {}  # by content hash: sealed, not yet in the catalogue
         self._fresh_pages: set[bytes] = set()
+        self._filled = 0  # bytes of files in the open pack
         self._pool = ThreadPoolExecutor(IN_FLIGHT, "upload")
-        self._sending: deque[tuple[bytes, Future[str]]] = deque()
+        self._sending: deque[tuple[bytes, int, Future[str]]] = (
+            deque()
+        )  # pack, bytes of files in it, its sending
 
     def __enter__(self) -> Self:
         settle(self._vault)
@@ -58,6 +64,8 @@ class Uploader:
             self._close_chunks(full=True)
         self._chunks.add(known.id, sealed, is_chunk=True, epoch=key.born)
         self._fresh[content_hash] = known
+        self._filled += len(chunk)
+        self.going.held(len(chunk))
         return known
 
     def add_page(self, kind: BlobKind, body: bytes) -> bytes:
@@ -74,7 +82,7 @@ class Uploader:
 
     def _add_sealed(self, blob_id: bytes, sealed: bytes) -> None:
         if not self._pages.fits(sealed):
-            self._send(self._pages.close(full=True), ())
+            self._send(self._pages.close(full=True))
             self._pages = PackBuilder()
         self._pages.add(blob_id, sealed, is_chunk=False, epoch=self._cipher.epoch)
 
@@ -86,28 +94,29 @@ class Uploader:
         if self._chunks.size:
             self._close_chunks(full=False)
         if self._pages.size:
-            self._send(self._pages.close(full=False), ())
+            self._send(self._pages.close(full=False))
             self._pages = PackBuilder()
         while self._sending:
             self._await_one()
 
     def _close_chunks(self, *, full: bool) -> None:
-        self._send(self._chunks.close(full=full), tuple(self._fresh.values()))
-        self._chunks, self._fresh = PackBuilder(), {}
+        self._send(self._chunks.close(full=full), tuple(self._fresh.values()), self._filled)
+        self._chunks, self._fresh, self._filled = PackBuilder(), {}, 0
 
-    def _send(self, pack: ClosedPack, chunks: tuple[KnownChunk, ...]) -> None:
+    def _send(self, pack: ClosedPack, chunks: tuple[KnownChunk, ...] = (), size: int = 0) -> None:
         while len(self._sending) >= IN_FLIGHT:
             self._await_one()
         self._catalogue.record_sending(pack, chunks, now=self._vault.clock.now())
         if len(pack.body) < PACK_SIZE:
             self._catalogue.cache.put(pack.id, pack.body)
         name = names.pack(self._vault.vault_id, pack.id)
-        self._sending.append((pack.id, self._pool.submit(self._vault.store.put, name, pack.body)))
+        self._sending.append((pack.id, size, self._pool.submit(self._vault.store.put, name, pack.body)))
 
     def _await_one(self) -> None:
-        pack, sent = self._sending.popleft()
+        pack, size, sent = self._sending.popleft()
         sent.result()
         self._catalogue.set_state([pack], STORED)
+        self.going.sent(size)
 
 
 def settle(vault: OpenVault) -> None:
