@@ -58,7 +58,7 @@ class Keeper:
         self._held = Holding(ground, self._show)
         self._trouble: Trouble | None = None
         self._work: Work | None = None
-        self._stage_began = 0.0
+        self._stage_began = self._reported = 0.0
         self._progress: Progress | None = None  # of an order
         self.rounds = 0
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -352,11 +352,15 @@ class Keeper:
                 self._stage_began = now
             since = before.since if before is not None and before.stage == stage else self._times.wall()
             self._work = Work(stage, done, total, since, now - self._stage_began)
+        if now - self._reported >= TELLS:
+            self._reported = now
+            self._report()
         if self._progress is not None:
             self._progress(stage, done, total)
 
 
 HANGS = 3 * 3600.0  # seconds: a file of a terabyte may be read for so long, and nothing is told meanwhile
+TELLS = 1.0  # seconds between two words on how far a round is
 SLEPT = 5.0  # seconds by which the clocks differ after the machine has slept
 
 

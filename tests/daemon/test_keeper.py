@@ -206,6 +206,20 @@ def test_a_file_that_just_became_empty_waits_for_what_is_written(world, watched)
     assert (desk.root / "a").read_bytes() == b"second"
 
 
+def test_how_far_it_is_is_told_while_it_works(watched, monkeypatch):
+    monkeypatch.setattr("e2esync.daemon.keeper.TELLS", 0.0)
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    (laptop.ground.dev.root / "film").write_bytes(os.urandom(4 << 20))
+    laptop.keeper.touched(b"film")
+    laptop.wait(lambda one: one.survey.files == 1)
+    laptop.wait(is_up_to_date)
+    works = [one.work for one in laptop.seen if one.work is not None and one.work.stage == "push"]
+    assert (works[-1].done, works[-1].total) == (4 << 20, 4 << 20)
+    assert "Syncing: sending, 100 % of 4.0 MiB." in {sentence([one]) for one in laptop.seen}
+    assert {one.state for one in laptop.seen if one.work is not None} == {State.SYNCING}
+
+
 # commands
 
 
