@@ -119,7 +119,7 @@ def start(
 def stop(
     json: o.Json = False, no_input: o.NoInput = False, yes: o.Yes = False, plain: o.Plain = False
 ) -> None:
-    """End the daemon, once what it is at is done."""
+    """End the daemon. What it was sending goes on when it runs again."""
     daemon.stop(Session(json=json, no_input=no_input, yes=yes, plain=plain))
 
 

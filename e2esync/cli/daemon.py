@@ -163,7 +163,9 @@ def stop(session: Session) -> None:
             session.out.data("The daemon has ended.")
             return
         time.sleep(0.05)
-    raise TemporaryError("the daemon has not ended yet", why="it finishes what it is at", fix="e2esync stop")
+    raise TemporaryError(
+        "the daemon has not ended yet", why="a command is at work through it", fix="e2esync stop"
+    )
 
 
 def _is_free(path: Path) -> bool:

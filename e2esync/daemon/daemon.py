@@ -18,7 +18,7 @@ class Daemon:
     def __init__(self, *, pace: Pace, jitter: Callable[[], float], times: Times) -> None:
         self._pace, self._jitter, self._times = pace, jitter, times
         self._keepers: dict[bytes, Keeper] = {}
-        self._leaving: list[Keeper] = []  # they end, after the round that is on its way
+        self._leaving: list[Keeper] = []  # they end
         self._paused = False
         self._changed = threading.Condition()
         self.version = 0
@@ -44,7 +44,7 @@ class Daemon:
         self.report()
 
     def end(self) -> None:
-        """End all, after the rounds that are on their way."""
+        """End all, breaking off the rounds that are on their way."""
         for keeper in list(self._keepers.values()):
             keeper.end_soon()
         self.keep(())

@@ -70,18 +70,18 @@ class Keeper:
         self._thread.start()
 
     def end_soon(self) -> None:
-        """End after the round that is on its way."""
+        """End, breaking off the round that is on its way, but not what a command wants."""
         with self._change:
             self._is_ending = self._is_let_go = True
             self._change.notify_all()
 
     def end(self) -> None:
-        """End after the round that is on its way, and wait for that."""
+        """End as `end_soon` does, and wait for that."""
         self.end_soon()
         self._thread.join()
 
     def pause(self) -> None:
-        """Do nothing by itself until `resume`."""
+        """Do nothing by itself until `resume`, not even what is on its way."""
         with self._change:
             self._schedule.pause()
         self._report()
@@ -124,7 +124,7 @@ class Keeper:
             self._change.notify_all()
 
     def make_way(self) -> None:
-        """Let go of the folder, as soon as the round on its way is done, until `take_back`; return once it is free."""
+        """Let go of the folder until `take_back`, breaking off the round on its way; return once it is free."""
         with self._change:
             self._lent += 1
             self._change.notify_all()
@@ -347,6 +347,8 @@ class Keeper:
     def _show(self, stage: str, done: int, total: int | None) -> None:
         now = self._times.steady()
         with self._change:
+            if self._gives_way():
+                raise GaveWay("the round was broken off", why="what it has sent need not be sent again")
             before = self._work
             if before is None or before.stage != stage:
                 self._stage_began = now
@@ -357,6 +359,15 @@ class Keeper:
             self._report()
         if self._progress is not None:
             self._progress(stage, done, total)
+
+    def _gives_way(self) -> bool:
+        """Return whether the round is to be broken off here, as a failing store could do: it goes on another time."""
+        is_own = self._progress is None  # what a command wants is done
+        return is_own and (self._is_ending or self._schedule.paused or self._lent > 0)
+
+
+class GaveWay(Busy):
+    """A round was broken off, since somebody wants the folder, or nothing to be done."""
 
 
 HANGS = 3 * 3600.0  # seconds: a file of a terabyte may be read for so long, and nothing is told meanwhile

@@ -195,7 +195,7 @@ class Told:
             self._last = now
 
     def stopping(self) -> None:
-        """Say that it ends; pings go on meanwhile, since the last round may take its time."""
+        """Say that it ends; pings go on meanwhile, since what a command wants may take its time."""
         self._manager.stopping()
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 from concurrent.futures import Future
 
@@ -218,6 +219,96 @@ def test_how_far_it_is_is_told_while_it_works(watched, monkeypatch):
     assert (works[-1].done, works[-1].total) == (4 << 20, 4 << 20)
     assert "Syncing: sending, 100 % of 4.0 MiB." in {sentence([one]) for one in laptop.seen}
     assert {one.state for one in laptop.seen if one.work is not None} == {State.SYNCING}
+
+
+class Counted:
+    """A store that says when it has taken a pack, and waits for an answer."""
+
+    def __init__(self, store, taken) -> None:
+        self._store, self._taken = store, taken
+        self.sent = 0  # bytes
+
+    def put(self, key: str, body: bytes) -> str:
+        etag = self._store.put(key, body)
+        self.sent += len(body)
+        self._taken()
+        return etag
+
+    def __getattr__(self, name: str):
+        return getattr(self._store, name)
+
+
+@pytest.fixture
+def sending(watched):
+    """A keeper that sends a film, and has sent the first part of it when `cut` is called."""
+
+    def start(cut):
+        laptop = watched()
+        laptop.wait(is_up_to_date)
+        begun, go_on = threading.Event(), threading.Event()
+
+        def taken() -> None:
+            begun.set()
+            assert go_on.wait(DEADLINE)
+
+        store = laptop.ground.counting._store = Counted(laptop.ground.counting._store, taken)
+        (laptop.ground.dev.root / "film").write_bytes(random.Random(1).randbytes(100 << 20))
+        laptop.keeper.touched(b"film")
+        assert begun.wait(DEADLINE)
+        cut(laptop)
+        go_on.set()
+        return laptop, store
+
+    return start
+
+
+def test_a_pause_breaks_off_what_is_on_its_way_and_it_goes_on_where_it_was(sending):
+    laptop, store = sending(lambda laptop: laptop.keeper.pause())
+    laptop.wait(lambda one: one.work is None)
+    assert laptop.keeper.standing.state is State.PAUSED
+    assert laptop.keeper.standing.survey.files == 0
+    assert 0 < store.sent < 100 << 20
+    laptop.keeper.resume()
+    laptop.wait(lambda one: one.survey.files == 1)
+    assert store.sent < 112 << 20  # else the packs that were sent came again
+    assert State.ERROR not in {one.state for one in laptop.seen}
+
+
+def test_a_command_that_wants_the_folder_does_not_wait_for_a_long_upload(sending):
+    asking = []
+
+    def ask(laptop) -> None:
+        asking.append(threading.Thread(target=laptop.keeper.make_way))
+        asking[0].start()
+        while not laptop.keeper._lent:
+            pass
+
+    laptop, store = sending(ask)
+    asking[0].join(DEADLINE)
+    assert not laptop.ground.is_open
+    assert store.sent < 100 << 20
+    laptop.keeper.take_back()
+    laptop.wait(lambda one: one.survey.files == 1)
+    assert store.sent < 112 << 20  # else the packs that were sent came again
+
+
+def test_whoever_ends_it_does_not_wait_for_a_long_upload(sending):
+    laptop, store = sending(lambda laptop: laptop.keeper.end_soon())
+    laptop.keeper.end()
+    assert 0 < store.sent < 100 << 20
+
+
+def test_what_a_command_wants_is_done_also_where_it_is_paused_meanwhile(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    (laptop.ground.dev.root / "film").write_bytes(random.Random(1).randbytes(4 << 20))
+
+    def progress(*_) -> None:
+        laptop.keeper.pause()
+
+    done: Future = Future()
+    laptop.keeper.order(Order("sync", False, frozenset(), progress, done))
+    assert done.result(DEADLINE).uploaded_files == 1
 
 
 # commands
