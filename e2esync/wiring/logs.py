@@ -7,6 +7,7 @@ import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+_TELL_NAMES = ("watchdog", "fsevents")  # what these log has paths in it
 SIZE, KEPT = 1 << 20, 3  # bytes of a file, and how many older ones stay
 
 
@@ -20,10 +21,14 @@ def _closed(path: str, flags: int) -> int:
 
 
 def log_to(path: Path) -> None:
-    """Write what this program says of itself to a file; of libraries only warnings."""
+    """Write what this program says of itself to a file; of libraries only warnings, to the standard error."""
     handler = _ClosedHandler(path, maxBytes=SIZE, backupCount=KEPT)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     ours = logging.getLogger("e2esync")
     ours.setLevel(logging.INFO)
     ours.addHandler(handler)
     ours.propagate = False
+    for (
+        name
+    ) in _TELL_NAMES:  # without this, what they warn of went to the standard error, which services keep
+        logging.getLogger(name).addHandler(logging.NullHandler())
