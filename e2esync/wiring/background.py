@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from e2esync.adapters.keystore import AskPassphrase
@@ -31,7 +31,6 @@ from e2esync.wiring.localdevice import HomeDevice
 log = logging.getLogger(__name__)
 
 _BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", None)
-NO_EVENTS = "changes are not told of on this system, so the folder is looked at by the clock"
 
 
 def steady() -> float:
@@ -41,17 +40,6 @@ def steady() -> float:
 
 def _chance() -> float:
     return random.random()  # noqa: S311  spreads the rounds of many devices; nobody's secret
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A folder of which nobody tells."""
-
-    trouble: str = NO_EVENTS
-    is_live: bool = False
-
-    def stop(self) -> None:
-        """Nothing to end."""
 
 
 class KeptDevice:
@@ -125,11 +113,18 @@ class FolderGround:
 
     def watch(self, hints: Hints) -> Watching:
         """Watch the folder."""
-        if sys.platform != "linux":
-            return Silent()
-        from e2esync.adapters.watching import Watch
+        return watch(self.note.path, hints, sys.platform)
 
-        return Watch.start(self.note.path, hints)
+
+def watch(root: Path, hints: Hints, platform: str) -> Watching:
+    """Watch a folder by the means of the platform."""
+    if platform == "linux":
+        from e2esync.adapters.watching.watch import Watch
+
+        return Watch.start(root, hints)
+    from e2esync.adapters.watching.portable import PortableWatch
+
+    return PortableWatch.start(root, hints)
 
 
 def make_daemon(pace: Pace) -> Daemon:

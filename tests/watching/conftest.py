@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from e2esync.adapters.watching import Watch, trouble
+from e2esync.adapters.watching import trouble
+from e2esync.adapters.watching.watch import Watch
 
 DEADLINE = 60  # seconds until what should come is missing; nothing waits that long
 

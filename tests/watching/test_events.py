@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from e2esync.adapters.files import LocalFolder, syscalls
-from e2esync.adapters.watching import directories
+from e2esync.adapters.watching import hints
 from e2esync.engine import scan
 from tests.files.conftest import NOBODY
 from tests.watching.conftest import Ears, Slow, Watched
@@ -185,7 +185,7 @@ def test_the_folders_own_directory_and_what_waits_for_its_place_are_never_told(r
 
 
 def test_the_names_of_what_waits_are_those_of_the_scan():
-    assert directories._PARKED == scan._PARKED
+    assert hints._PARKED == scan._PARKED
 
 
 def test_names_that_are_no_text_are_told_as_they_are(root, begin):

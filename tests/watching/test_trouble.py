@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from watchdog.observers import inotify_c
 
-from e2esync.adapters.watching import Watch, trouble, watch
+from e2esync.adapters.watching import trouble, watch
+from e2esync.adapters.watching.watch import Watch
 from tests.watching.conftest import Ears, Slow
 
 QUEUED = Path("/proc/sys/fs/inotify/max_queued_events")
@@ -152,7 +153,7 @@ def test_a_directory_that_cannot_be_watched_later_is_told_and_the_others_are_hea
 IN_A_NAMESPACE = """
 import os, sys
 from pathlib import Path
-from e2esync.adapters.watching import Watch
+from e2esync.adapters.watching.watch import Watch
 from tests.watching.conftest import Ears, Slow
 
 root, setting, number = sys.argv[1:]

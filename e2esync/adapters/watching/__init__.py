@@ -1,5 +1,4 @@
-"""Hints of what changes in the synced folder. They are never the truth: that is the scan."""
+"""Hints of what changes in the synced folder. They are never the truth: that is the scan.
 
-from e2esync.adapters.watching.watch import Hints, Watch
-
-__all__ = ["Hints", "Watch"]
+`watch` is for Linux, `portable` for the other systems: each can be imported only where its means are.
+"""

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from typing import Protocol
 
@@ -38,9 +37,8 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from e2esync.adapters.files.walk import is_reserved
+from e2esync.adapters.watching.hints import is_ours
 
-_PARKED = re.compile(rb"\.e2esync-moving-[0-9a-f]{32}")  # in the root: a step of ours that is not yet done
 _NAMES = (
     InotifyConstants.IN_CREATE
     | InotifyConstants.IN_DELETE
@@ -286,4 +284,4 @@ class Directories:
         return self._place.rstrip(b"/") + b"/" + path if path else self._place
 
     def _is_ours(self, directory: Directory, name: bytes) -> bool:
-        return directory.parent is None and (is_reserved(name) or _PARKED.fullmatch(name) is not None)
+        return directory.parent is None and is_ours(name)

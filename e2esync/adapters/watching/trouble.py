@@ -7,6 +7,9 @@ import re
 
 GONE = "the folder is no longer where it was"
 BROKEN = "watching ended by an error of the program; see the log"
+UNTOLD = "changes are not told of on this system, so the folder is looked at by the clock"
+ENDED = "the system does not tell of changes any more"
+STRANGE = "the system tells of changes at places that are not in the folder"
 
 # Of these the kernel tells what is changed through it, and nothing of what is changed elsewhere: by
 # another machine, by the host of a virtual one, or behind the program that shows the files.
@@ -82,6 +85,15 @@ def of_error(error: OSError, limit: int | None, directories: int) -> str:
             return GONE
         case _:
             return f"the system does not let the folder be watched ({errno.errorcode.get(error.errno or 0, '?')})"
+
+
+def of_start(error: Exception) -> str:
+    """Return what to say where watching cannot begin, on a system other than Linux."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return GONE
+    number = error.errno if isinstance(error, OSError) else None
+    kind = errno.errorcode.get(number or 0, type(error).__name__)
+    return f"the system does not let the folder be watched ({kind})"
 
 
 def enough(limit: int | None, directories: int) -> int:

@@ -14,29 +14,16 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
 from e2esync.adapters.watching import trouble
 from e2esync.adapters.watching.directories import Directories
+from e2esync.adapters.watching.hints import Hints
 
 _log = logging.getLogger(__name__)
 _SETTINGS = Path("/proc/sys/fs/inotify")
 _MOUNTS = Path("/proc/self/mountinfo")
-
-
-class Hints(Protocol):
-    """Who hears. Called from any thread; what it raises ends the watching."""
-
-    def touched(self, path: bytes, /) -> None:
-        """Hear that something at this path, relative to the root, or directly in it may have changed.
-
-        `b""` is the root itself. A directory that is new under its name may have changed as a whole.
-        """
-
-    def lost(self, reason: str, /) -> None:
-        """Hear that events were lost or cannot come: only a scan of everything tells."""
 
 
 class Watch:
