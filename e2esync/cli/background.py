@@ -67,6 +67,15 @@ Transfers = Annotated[
         show_default=False,
     ),
 ]
+NoNotify = Annotated[
+    bool,
+    typer.Option(
+        "--no-notify",
+        envvar="E2ESYNC_NO_NOTIFY",
+        help="Show no note on the desktop when something needs you.",
+        show_default=False,
+    ),
+]
 Foreground = Annotated[
     bool,
     typer.Option("--foreground", envvar="E2ESYNC_FOREGROUND", help="Run in this terminal, or as a service."),
@@ -90,6 +99,7 @@ def start(
     limit_up: LimitUp = None,
     limit_down: LimitDown = None,
     transfers: Transfers = None,
+    no_notify: NoNotify = False,
     json: o.Json = False,
     no_input: o.NoInput = False,
     yes: o.Yes = False,
@@ -103,6 +113,7 @@ def start(
         daemon.rate(limit_up, "--limit-up"),
         daemon.rate(limit_down, "--limit-down"),
         transfers,
+        no_notify,
     )
     if foreground and install:
         raise UsageError(

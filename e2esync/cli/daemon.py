@@ -20,7 +20,7 @@ from e2esync.errors import Busy, DaemonNotRunning, Locked, TemporaryError, Usage
 if TYPE_CHECKING:
     from e2esync.adapters.stores.limited import Limits
     from e2esync.web.serve import Server
-    from e2esync.wiring.background import Kept, Told
+    from e2esync.wiring.background import Bell, Kept, Told
     from e2esync.wiring.home import Home
 
 LOOK = 2.0  # seconds between looks whether the configuration has changed
@@ -39,6 +39,7 @@ class Wanted:
     up: float | None  # bytes per second
     down: float | None
     transfers: int | None  # requests at once
+    no_notify: bool = False
 
     def limits(self) -> Limits:
         """Return what all stores together may take."""
@@ -55,7 +56,8 @@ class Wanted:
             "--limit-down": self.down,
             "--transfers": self.transfers,
         }
-        return [text for name, value in named.items() if value is not None for text in (name, str(value))]
+        texts = [text for name, value in named.items() if value is not None for text in (name, str(value))]
+        return [*texts, "--no-notify"] if self.no_notify else texts
 
 
 def rate(text: str | None, option: str) -> float | None:
@@ -205,7 +207,7 @@ def run(session: Session, wanted: Wanted) -> None:
     from e2esync.daemon.schedule import SETTLE, Pace
     from e2esync.web.app import make_app
     from e2esync.web.serve import Server
-    from e2esync.wiring.background import Kept, KeptDevice, Told, make_daemon
+    from e2esync.wiring.background import Kept, KeptDevice, Told, make_bell, make_daemon
     from e2esync.wiring.logs import log_to
 
     session.home.make()
@@ -232,7 +234,7 @@ def run(session: Session, wanted: Wanted) -> None:
         session.out.line("ready")
         session.out.data("The daemon runs. Ctrl-C ends it.")
         told.begin()
-        _watch_over(kept, told, server, ending)
+        _watch_over((kept, told, make_bell(daemon, is_wanted=not wanted.no_notify)), server, ending)
         told.stopping()
         daemon.end()
         server.end()
@@ -240,9 +242,9 @@ def run(session: Session, wanted: Wanted) -> None:
         take_away(session.home.socket)
 
 
-def _watch_over(kept: Kept, told: Told, server: Server, ending: threading.Event) -> None:
+def _watch_over(looking: tuple[Kept, Told, Bell], server: Server, ending: threading.Event) -> None:
     while not ending.wait(LOOK):
-        kept.look()
-        told.look()
+        for each in looking:
+            each.look()
         if not server.is_alive:
             raise TemporaryError("the daemon does not answer at its socket any more", fix="e2esync start")

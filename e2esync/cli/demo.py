@@ -208,7 +208,8 @@ class _Tour:
     def _environment(self, device: str) -> dict[str, str]:
         """Return our own environment, but for what would change the device or its output."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("E2ESYNC_")}
-        return {**kept, "E2ESYNC_HOME": str(self._root / device / "home"), "E2ESYNC_DEVICE_NAME": device}
+        ours = {"E2ESYNC_HOME": str(self._root / device / "home"), "E2ESYNC_DEVICE_NAME": device}
+        return {**kept, **ours, "E2ESYNC_NO_NOTIFY": "1"}
 
 
 def _content_of(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import sys
 import threading
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from e2esync.adapters.desktop import Desktop, find_desktop
 from e2esync.adapters.keystore import AskPassphrase
 from e2esync.adapters.notify import Manager, keep_pinging
 from e2esync.adapters.stores.counting import Traffic as Counter
 from e2esync.adapters.stores.limited import Budget, LimitedStore
 from e2esync.daemon.daemon import Daemon
+from e2esync.daemon.news import News, Note
 from e2esync.daemon.ports import Hints, Times, Traffic, Watching
 from e2esync.daemon.schedule import Pace
 from e2esync.daemon.standing import nameless
@@ -200,3 +203,35 @@ class Told:
 
     def _now(self) -> str:
         return nameless([each.state for each in self._daemon.standings()])
+
+
+class Bell:
+    """The person at the desktop, told of what needs one: by a thread of its own, since a desktop may hang."""
+
+    def __init__(self, desktop: Desktop | None, daemon: Daemon) -> None:
+        self._desktop, self._daemon, self._news = desktop, daemon, News()
+        self._was_unheard = False
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Tell what is news by now; not before the note before it was shown, or was not."""
+        if self._desktop is None or (self._thread is not None and self._thread.is_alive()):
+            return
+        now = steady()
+        if self._was_unheard:
+            self._was_unheard = False
+            self._news.unheard(now)
+        note = self._news.look(self._daemon.standings(), now)
+        if note is not None:
+            self._thread = threading.Thread(
+                target=self._tell, args=(self._desktop, note), name="bell", daemon=True
+            )
+            self._thread.start()
+
+    def _tell(self, desktop: Desktop, note: Note) -> None:
+        self._was_unheard = not desktop.show(*note)
+
+
+def make_bell(daemon: Daemon, *, is_wanted: bool) -> Bell:
+    """Return who tells the person at the desktop of this session, if there is one, and that is wanted."""
+    return Bell(find_desktop(os.environ, sys.platform) if is_wanted else None, daemon)

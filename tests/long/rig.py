@@ -39,7 +39,8 @@ class Device:
 
     def environment(self) -> dict[str, str]:
         """Return what the program sees."""
-        return {**os.environ, **self.place.env, "E2ESYNC_HOME": str(self.home)}
+        ours = {"E2ESYNC_HOME": str(self.home), "E2ESYNC_NO_NOTIFY": "1"}
+        return {**os.environ, **self.place.env, **ours}
 
     def run(self, *words: str, check: bool = True) -> dict[str, Any]:
         """Run a command with --json; return the last line, with the exit code as `rc`."""
