@@ -122,6 +122,13 @@ def test_folders_are_told_apart():
     assert news.look([other], AGAIN) == Note(TITLE, TOLD)  # the folder was gone, and its needs with it
 
 
+def test_a_folder_that_is_offline_hides_nothing_of_another():
+    news, away = News(), folder(State.OFFLINE, trouble=NET, vault=b"w")
+    assert news.look([BESIDE, away], 0) is not None
+    assert news.look([UP, away], 1) is None
+    assert news.look([BESIDE, away], AGAIN) == Note(TITLE, TOLD)
+
+
 def test_what_reached_nobody_is_told_again_soon_and_what_reached_somebody_is_not():
     news, more = News(), folder(State.NEEDS_YOU, CONFLICT, FAILED)
     assert news.look([BESIDE], 0) == Note(TITLE, TOLD)

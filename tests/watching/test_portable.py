@@ -32,8 +32,8 @@ class Quiet(EventEmitter):
 class Staged(BaseObserver):
     """An observer whose events are those of the test."""
 
-    def __init__(self):
-        super().__init__(Quiet)
+    def __init__(self, kind=Quiet):
+        super().__init__(kind)
 
     def bring(self, *brought):
         (emitter,) = self.emitters
@@ -235,7 +235,7 @@ def test_the_end_of_a_thread_is_told(stage, root, which, is_there):
     assert stage.ears.reasons == [why]
 
 
-@pytest.mark.parametrize("step", ["make", "schedule", "start"])
+@pytest.mark.parametrize("step", ["make", "schedule", "start", "emitter"])
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -247,9 +247,13 @@ def test_the_end_of_a_thread_is_told(stage, root, which, is_there):
     ],
 )
 def test_where_watching_cannot_begin_a_sentence_says_so_and_nothing_is_left(root, error, said, step):
+    class Refused(Quiet):
+        def on_thread_start(self):
+            raise error
+
     class Failing(Staged):
         def __init__(self):
-            super().__init__()
+            super().__init__(Refused if step == "emitter" else Quiet)
             self.fail("make")
 
         def schedule(self, *arguments, **options):
@@ -309,11 +313,12 @@ def test_an_observer_that_cannot_be_ended_well_tells_nothing_more(root, caplog):
     watch.stop()
     assert "KeyError" in caplog.text
     assert "secret" not in caplog.text
-    observer.bring(events.FileCreatedEvent(os.path.join(os.path.realpath(root), "a")))
+    watch.dispatch(events.FileCreatedEvent(os.path.join(os.path.realpath(root), "a")))  # what was on its way
     BaseObserver.on_thread_stop(observer)  # its emitter; then, what waits for the next event
     observer.event_queue.put(observer.stop_event)
-    observer.join(60)
-    assert not observer.is_alive()
+    for thread in (observer, *watch._guards):
+        thread.join(60)
+        assert not thread.is_alive()
     assert (ears.paths, ears.reasons, watch.is_live) == (set(), [], False)
 
 

@@ -167,8 +167,7 @@ class PortableWatch(FileSystemEventHandler):
             if not self.is_live:
                 return
             self.is_live, self.trouble = False, why
-        if not self._is_over:
-            self._hints.lost(why)
+        self._hints.lost(why)
 
 
 def of_this_system() -> MakeObserver | None:
