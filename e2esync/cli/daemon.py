@@ -218,10 +218,8 @@ def run(session: Session, wanted: Wanted) -> None:
         raise Busy("the daemon runs already", fix="e2esync status, or e2esync stop") from error
     with lock:
         log_to(session.home.state / "daemon.log")
-        os.nice(NICE)
-        ending = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ending.set())
+        _give_way_to_others()
+        ending = _ended_by_signals()
         settle = SETTLE if wanted.settle is None else wanted.settle
         daemon = make_daemon(Pace(settle, wanted.poll))
         device = KeptDevice(session.home, session.passphrase_source())
@@ -240,6 +238,19 @@ def run(session: Session, wanted: Wanted) -> None:
         server.end()
         told.end()
         take_away(session.home.socket)
+
+
+def _give_way_to_others() -> None:
+    """Run behind what a person works with; reading and hashing a tree takes all of a processor."""
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(NICE)
+
+
+def _ended_by_signals() -> threading.Event:
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    return ending
 
 
 def _watch_over(looking: tuple[Kept, Told, Bell], server: Server, ending: threading.Event) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import traceback
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _TELL_NAMES = ("watchdog", "fsevents")  # what these log has paths in it
 SIZE, KEPT = 1 << 20, 3  # bytes of a file, and how many older ones stay
@@ -28,7 +32,12 @@ def log_to(path: Path) -> None:
     ours.setLevel(logging.INFO)
     ours.addHandler(handler)
     ours.propagate = False
-    for (
-        name
-    ) in _TELL_NAMES:  # without this, what they warn of went to the standard error, which services keep
+    threading.excepthook = _thread_died
+    for name in _TELL_NAMES:  # else what they warn of went to the standard error, which services keep
         logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    """Write where a thread came to its end, and not what its error says, in which names may stand."""
+    trace = "".join(traceback.format_tb(died.exc_traceback))
+    log.error("a thread has died: %s\n%s", died.exc_type.__name__, trace)
