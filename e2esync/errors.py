@@ -36,6 +36,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+SAME = "the same command"  # in what mends something; where no command was typed, others say what is meant
+AGAIN = f"run {SAME} again"
+
 
 class E2ESyncError(Exception):
     """Base of every error that e2esync raises on purpose."""
@@ -91,7 +94,7 @@ class DiskFull(NeedsYou):
     """The local disk has no room for what would be written."""
 
     code = "disk-full"
-    default_fix = "make room on this disk, then run the same command again"
+    default_fix = f"make room on this disk, then {AGAIN}"
 
 
 class NoAccess(E2ESyncError):
@@ -172,7 +175,7 @@ class TemporaryError(E2ESyncError):
 
     exit_code = 7
     code = "temporary"
-    default_fix = "run the same command again later; what was stored is not sent twice"
+    default_fix = f"{AGAIN} later; what was stored is not sent twice"
 
 
 class StoreUnavailable(TemporaryError):
@@ -217,14 +220,14 @@ class ClockSkew(StoreRefused):
     """This clock and the store's are too far apart."""
 
     code = "clock-skew"
-    default_fix = "set this computer's clock (timedatectl set-ntp true), then run the same command again"
+    default_fix = f"set this computer's clock (timedatectl set-ntp true), then {AGAIN}"
 
 
 class StoreFull(StoreRefused):
     """The store takes no more bytes."""
 
     code = "store-full"
-    default_fix = "make room in the store or raise its quota, then run the same command again"
+    default_fix = f"make room in the store or raise its quota, then {AGAIN}"
 
 
 class NotAllowed(StoreRefused):

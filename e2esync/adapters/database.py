@@ -76,7 +76,7 @@ def converted(error: sqlite3.DatabaseError, path: Path) -> E2ESyncError:
     """Return what an error of SQLite means."""
     said = str(error)
     if "full" in said:
-        return DiskFull("the local disk is full", why=f"{path.parent} has no room for the local state")
+        return DiskFull("the disk with the local state is full", why=f"there is no room in {path.parent}")
     if "locked" in said:
         return Busy("another e2esync works with this state", why=str(path))
     is_usable = isinstance(error, sqlite3.OperationalError)

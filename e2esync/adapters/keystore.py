@@ -153,9 +153,10 @@ class PassphraseKeys:
     def _passphrase(self) -> str:
         if self._ask is None:
             raise Locked(
-                "the keys of this device are locked",
-                why="they are kept under a passphrase, and there is nobody to ask for it",
-                fix="set E2ESYNC_PASSPHRASE_FILE or E2ESYNC_PASSPHRASE_COMMAND",
+                "the keys of this device are under a passphrase, and there is nobody to ask for it",
+                why="neither is there a terminal, nor does a variable name the passphrase",
+                fix="type it to e2esync start in a terminal,"
+                " or set E2ESYNC_PASSPHRASE_FILE or E2ESYNC_PASSPHRASE_COMMAND",
             )
         return self._ask()
 
@@ -315,7 +316,7 @@ def _keyring_get(entry: str) -> str | None:
     try:
         return keyring.get_password(KEYRING_SERVICE, entry)
     except (KeyringError, RuntimeError) as error:
-        raise _keyring_locked(error) from error
+        raise _keyring_locked(error, fix="unlock the keyring (log in to the desktop)") from error
 
 
 def _keyring_drop(entry: str) -> None:
@@ -326,9 +327,10 @@ def _keyring_drop(entry: str) -> None:
         keyring.delete_password(KEYRING_SERVICE, entry)
 
 
-def _keyring_locked(reason: object) -> Locked:
+def _keyring_locked(reason: object, fix: str = "") -> Locked:
     return Locked(
-        "the system's keyring cannot be used now",
-        why=f"it is locked, or there is none here ({reason})",
-        fix="unlock the keyring (log in to the desktop), or set up with --key-store passphrase or file",
+        "the system's keyring is locked, or there is none here",
+        why=str(reason),
+        fix=fix
+        or "unlock the keyring (log in to the desktop), or set up with --key-store passphrase or file",
     )

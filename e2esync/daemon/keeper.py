@@ -14,7 +14,7 @@ from typing import Any
 from e2esync.daemon.holding import Holding
 from e2esync.daemon.ports import Ground, Order, Reading, Times
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
-from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, state_of, trouble_of
+from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, lasting, state_of, trouble_of
 from e2esync.engine.glance import differs, emptied
 from e2esync.engine.heartbeat import is_behind
 from e2esync.engine.pull import pull
@@ -335,13 +335,7 @@ class Keeper:
         elif trouble is not None:
             log.warning("a round failed: %s", trouble.need.code)
         with self._change:
-            if (
-                trouble is not None
-                and self._trouble is not None
-                and self._trouble.need.code == trouble.need.code
-            ):
-                trouble = replace(trouble, since=self._trouble.since)
-            self._trouble = trouble
+            self._trouble = lasting(self._trouble, trouble)
             self._schedule.fail(job, self._times.steady(), taken, soon=trouble is None)
 
     def _show(self, stage: str, done: int, total: int | None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from e2esync.engine.survey import FolderSurvey, Need
 from e2esync.errors import (
+    AGAIN,
+    SAME,
     Busy,
     E2ESyncError,
     IntegrityError,
@@ -82,10 +85,14 @@ class FolderStanding:
     @property
     def needs(self) -> tuple[Need, ...]:
         """What a person has to see to."""
-        found = self.survey.needs
-        if self.trouble is not None and self.trouble.state is not State.OFFLINE:
-            found = (self.trouble.need, *found)
-        return found
+        if self.trouble is None or not self.is_stuck:
+            return self.survey.needs
+        return (self.trouble.need, *self.survey.needs)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a person has to see to what keeps it from being synced."""
+        return self.trouble is not None and self.trouble.state is not State.OFFLINE
 
 
 def trouble_of(error: Exception, now: float) -> Trouble | None:
@@ -102,10 +109,28 @@ def trouble_of(error: Exception, now: float) -> Trouble | None:
         case _:
             state = State.ERROR
     if isinstance(error, E2ESyncError):
-        text = f"{error.what}: {error.why}" if error.why else error.what
-        return Trouble(state, Need(error.code, text, error.fix), now)
+        return Trouble(state, Need(error.code, error.what, _fix_here(error.fix), error.why), now)
     need = Need("bug", f"something went wrong that should not ({type(error).__name__})", "e2esync doctor")
     return Trouble(state, need, now)
+
+
+def _fix_here(fix: str) -> str:
+    """Return what mends something, for somebody who typed no command: the daemon tries again by itself."""
+    for joint in (", then ", "; then "):
+        fix = fix.replace(f"{joint}{AGAIN}", ITSELF)
+    fix = fix.replace(f"{SAME} with", "run e2esync sync")
+    return f"{fix}; a changed variable counts once the daemon was started anew" if "AWS_" in fix else fix
+
+
+ITSELF = ", and it goes on by itself"
+
+
+def lasting(before: Trouble | None, now: Trouble | None) -> Trouble | None:
+    """Return what is wrong now, since when it is, where it was wrong before."""
+    if before is None or now is None or before.state is not now.state:
+        return now
+    is_same = before.need.code == now.need.code or now.state is State.OFFLINE
+    return replace(now, since=before.since) if is_same else now
 
 
 def state_of(
@@ -139,13 +164,14 @@ def sentence(standings: Sequence[FolderStanding]) -> str:
         case State.PAUSED:
             return "Paused: nothing is synced until `e2esync resume`."
         case State.OFFLINE:
-            return f"Offline: {_text(those)}; it goes on by itself when the store answers."
+            since = min(each.trouble.since for each in those if each.trouble is not None)
+            return f"Offline since {_moment(since)}: {_what(those)}; it goes on by itself when that is over."
         case State.LOCKED:
-            return f"Locked: {_text(those)}; it goes on by itself once they open."
+            return f"Locked: {_what(those)}; {_do(those).removesuffix(ITSELF)}{ITSELF}."
         case State.NEEDS_YOU:
-            return f"Needs you: {_text(those)}."
+            return f"Needs you: {_what(those)}; {_do(those)}."
         case State.ERROR:
-            return f"Error: {_text(those)}; it is tried again."
+            return f"Error: {_what(those)}; it is tried again, and if that does not help, {_do(those)}."
 
 
 _NAMELESS = {
@@ -165,10 +191,24 @@ def nameless(states: Sequence[State]) -> str:
     return f"{state}: {_NAMELESS[state]}"
 
 
-def _text(standings: Sequence[FolderStanding]) -> str:
+def _moment(then: float) -> str:
+    """Return a time for people, with its date where it was more than a day ago."""
+    form = "%H:%M" if time.time() - then < DAY else "%Y-%m-%d %H:%M"
+    return time.strftime(form, time.localtime(then))
+
+
+DAY = 86_400
+
+
+def _what(standings: Sequence[FolderStanding]) -> str:
     needs = [need for each in standings for need in _told(each)]
-    more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
-    return (needs[0].text.rstrip(".") if needs else "see below") + more
+    more = f" (and {len(needs) - 1} more)" if len(needs) > 1 else ""
+    return needs[0].what.rstrip(".") + more
+
+
+def _do(standings: Sequence[FolderStanding]) -> str:
+    fix = next(need.fix for each in standings for need in _told(each))
+    return f"run {fix}" if fix.startswith("e2esync ") else fix
 
 
 def _told(standing: FolderStanding) -> Sequence[Need]:

@@ -16,7 +16,7 @@ def status_values(standings: Sequence[FolderStanding]) -> dict[str, Any]:
         "sentence": sentence(standings),
         "folders": [_folder(each) for each in standings],
         "needs_you": [need_values(need) for each in standings for need in each.needs],
-        "notes": [each.watch for each in standings if each.watch is not None],
+        "notes": [each.watch for each in standings if each.watch is not None and not each.is_stuck],
     }
 
 

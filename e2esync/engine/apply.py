@@ -27,7 +27,7 @@ from e2esync.engine.ondisk import OnDisk, Shows, fingerprint, seen_at
 from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, is_new, look_up, settle, settle_all, step_of, things
 from e2esync.engine.vault import Summary, SyncedFolder, failure, text_of
-from e2esync.errors import DiskFull, IntegrityError
+from e2esync.errors import AGAIN, DiskFull, IntegrityError
 from e2esync.tree.keys import Kind, kind_of, node_of
 from e2esync.tree.values import FileContent
 
@@ -64,7 +64,7 @@ def _told(refused: list[IntegrityError]) -> IntegrityError | None:
     return type(refused[0])(
         f"the content of {count} fails verification: {refused[0].what}",
         why="the store has lost, cut or changed a part of it, or it was signed so; what there was of it here stays, and all else was done",
-        fix="e2esync verify --deep, and e2esync push on a device that has it; then run the same command again",
+        fix=f"e2esync verify --deep, and e2esync push on a device that has it; then {AGAIN}",
     )
 
 
@@ -204,10 +204,12 @@ class _Applier:
 
     def _check_room(self) -> None:
         size = self._state.size_of_steps()
-        if size and size + SLACK > self._folder.free_bytes():
+        missing = size + SLACK - self._folder.free_bytes()
+        if size and missing > 0:
             raise DiskFull(
-                f"there is no room for {size} bytes in {self._folder.root}",
-                why="nothing was fetched, and nothing on this disk was touched",
+                f"the disk of {self._folder.root} has no room for what is to come",
+                why=f"{_mib(missing)} MiB are missing; nothing was fetched, and nothing on this disk was touched",
+                fix=f"make room for {_mib(missing)} MiB on it, then {AGAIN}",
             )
 
     # fetch
@@ -354,3 +356,7 @@ class _Applier:
         else:
             return True
         return False
+
+
+def _mib(size: int) -> int:
+    return -(-size // (1 << 20))

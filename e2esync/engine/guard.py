@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from e2esync.engine.vault import SyncedFolder
-from e2esync.errors import SafetyStop
+from e2esync.errors import SAME, SafetyStop
 from e2esync.merge.guards import Risk, risk_of
 
 Direction = Literal["push", "pull"]
@@ -15,6 +15,7 @@ _DOES = {
     Risk.MASS_CHANGE: "replace {changed} of {files} files",
     Risk.ROOT_EMPTIED: "delete everything",
 }
+_WHAT = {"push": "what changed here", "pull": "what changed elsewhere"}
 _WHERE = {"push": "in the vault", "pull": "in {folder}"}
 _WHY = {
     ("push", Risk.MASS_DELETE): "they are not in {folder} any more; nothing was published",
@@ -44,9 +45,9 @@ def guard(
         return
     told = {"files": files, "gone": gone, "changed": changed, "folder": vault.folder.root}
     raise SafetyStop(
-        f"this would {_DOES[risk]} {_WHERE[direction]}".format(**told),
+        f"{_WHAT[direction]} would {_DOES[risk]} {_WHERE[direction]}".format(**told),
         why=_WHY[direction, risk].format(**told),
-        fix=f"bring the files back, or, if this is what you want, the same command with --accept-risk {risk}"
+        fix=f"bring the files back, or, if this is what you want, {SAME} with --accept-risk {risk}"
         if direction == "push"
-        else f"if this is what you want, the same command with --accept-risk {risk}",
+        else f"if this is what you want, {SAME} with --accept-risk {risk}",
     )

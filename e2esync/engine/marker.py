@@ -12,9 +12,16 @@ def check_marker(vault: SyncedFolder) -> None:
     Raises:
         SafetyStop: It is missing, unmounted, emptied or another one.
     """
-    if not vault.folder.is_in_place() or vault.folder.marker() != vault.vault_id:
+    root = vault.folder.root
+    if not vault.folder.is_in_place():
         raise SafetyStop(
-            f"the folder {vault.folder.root} is not the one that is synced here",
-            why="its marker (.e2esync) is gone or belongs to another vault: is a disk not mounted?",
-            fix="mount the disk, or e2esync forget FOLDER and e2esync join STORE FOLDER; files stay where they are",
+            f"the folder {root} is not where it was",
+            why="it was moved away, or its disk is not mounted; nothing was concluded from that",
+            fix=f"move it back or mount its disk, or leave it with e2esync forget {root}",
+        )
+    if vault.folder.marker() != vault.vault_id:
+        raise SafetyStop(
+            f"the folder {root} is not the one that is synced here",
+            why="its marker (.e2esync) is gone or belongs to another vault; nothing was concluded from that",
+            fix=f"mount its disk, or leave it with e2esync forget {root}; its files stay",
         )

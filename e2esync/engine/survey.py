@@ -18,8 +18,14 @@ class Need:
     """Something that a person has to see to."""
 
     code: str
-    text: str
+    what: str
     fix: str
+    why: str = ""
+
+    @property
+    def text(self) -> str:
+        """What it is, and why."""
+        return f"{self.what}: {self.why}" if self.why else self.what
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ def _in_conflict(path: Path, number: int) -> Need:
     copies = "1 copy stands" if number == 1 else f"{number} copies stand"
     return Need(
         "conflict",
-        f"{copies} beside others in {path}: several devices changed them at the same time",
+        f"{copies} beside others in {path}",
         "e2esync conflicts list",
+        "several devices changed them at the same time",
     )

@@ -102,6 +102,6 @@ def local_folder(note: FolderNote) -> LocalFolder:
     except Unreadable as error:
         raise SafetyStop(
             f"the folder {note.path} cannot be read",
-            why=f"{error.reason}: is a disk not mounted?",
-            fix=f"mount the disk, or e2esync forget {note.path}",
+            why=f"{error.reason}; nothing was concluded from that",
+            fix=f"move it back or mount its disk, or leave it with e2esync forget {note.path}",
         ) from error

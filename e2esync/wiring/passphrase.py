@@ -38,7 +38,12 @@ def _from_file(path: Path) -> str:
     try:
         return path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Locked("the passphrase cannot be read", why=f"{path}: {error}", fix=f"check {FILE}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Locked(
+            f"the passphrase cannot be read from {path}",
+            why=str(reason),
+            fix=f"see that {FILE} names its file",
+        ) from error
 
 
 def _from_command(command: str) -> str:

@@ -47,7 +47,7 @@ def _look_at_disk(one: FolderSurvey, state: FolderState) -> FolderSurvey:
         differing = sum(_differs(state, one) for one in state.found())
         return replace(one, pending_up=differing + len(found.gone))
     except E2ESyncError as error:
-        return replace(one, needs=(Need(error.code, error.what, error.fix),))
+        return replace(one, needs=(Need(error.code, error.what, error.fix, error.why),))
     finally:
         folder.close()
 
@@ -65,6 +65,7 @@ def _differs(state: FolderState, found: Found) -> bool:
 def _missing(path: Path, reason: str) -> Need:
     return Need(
         "folder-missing",
-        f"the folder {path} is not there: {reason}",
+        f"the folder {path} is not there",
         f"mount the disk it is on, or e2esync forget {path}",
+        reason,
     )

@@ -1,66 +1,125 @@
-"""What people are told while something goes on: how far it is, how fast, and how long yet."""
+"""What is said of folders in one sentence: what it is, since when, and what helps."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from e2esync.daemon.standing import FolderStanding, State, Work, sentence
+from e2esync.daemon.standing import FolderStanding, State, lasting, sentence, trouble_of
+from e2esync.daemon.values import status_values
 from e2esync.engine.notes import FolderNote, StoreAddress
-from e2esync.engine.survey import FolderSurvey
-from e2esync.model.amounts import remaining_text
-
-NOTE = FolderNote(bytes(16), "vault", Path("/folder"), StoreAddress("memory:"), bytes(16))
-MIB = 1 << 20
-
-
-def syncing(work: Work | None, waiting: int = 0) -> str:
-    return sentence([FolderStanding(State.SYNCING, FolderSurvey(NOTE), waiting, None, work)])
-
-
-@pytest.mark.parametrize(
-    ("work", "said"),
-    [
-        (Work("push", 0, 100 * MIB, 0, 0), "Syncing: sending, 0 % of 100.0 MiB."),
-        (Work("push", 25 * MIB, 100 * MIB, 0, 1), "Syncing: sending, 25 % of 100.0 MiB."),
-        (
-            Work("push", 25 * MIB, 100 * MIB, 0, 10),
-            "Syncing: sending, 25 % of 100.0 MiB, 2.5 MiB per second, less than a minute left.",
-        ),
-        (
-            Work("pull", 10 * MIB, 1024 * MIB, 0, 10),
-            "Syncing: receiving, 0 % of 1.0 GiB, 1.0 MiB per second, about 17 minutes left.",
-        ),
-        (Work("pull", 0, 0, 0, 10), "Syncing: changes are on their way."),
-        (Work("looking", 0, None, 0, 10), "Syncing: looking at what has changed."),
-        (Work("compare", 7, None, 0, 10), "Syncing: comparing with the other devices."),
-        (Work("pages", 7, None, 0, 10), "Syncing: changes are on their way."),
-        (None, "Syncing."),
-    ],
+from e2esync.engine.survey import FolderSurvey, Need
+from e2esync.errors import (
+    AGAIN,
+    ClockSkew,
+    CredentialsRefused,
+    DiskFull,
+    Locked,
+    SafetyStop,
+    StoreUnavailable,
+    TemporaryError,
 )
-def test_it_says_how_far_how_fast_and_how_long_yet(work, said):
-    assert syncing(work) == said
+
+HOUR = 3600.0
+SURVEY = FolderSurvey(FolderNote(bytes(32), "vault", Path("/sync"), StoreAddress("memory:"), bytes(16)))
 
 
-def test_a_file_that_grew_meanwhile_is_done_and_no_more():
-    assert syncing(Work("push", 3 * MIB, 2 * MIB, 0, 10)).startswith("Syncing: sending, 100 % of 2.0 MiB, ")
+def wrong(error, since=0.0):
+    trouble = trouble_of(error, since)
+    assert trouble is not None
+    return trouble
 
 
-def test_what_waits_is_counted_where_nothing_goes_on():
-    assert syncing(None, waiting=3) == "Syncing: 3 changes wait to be quiet."
+def since_when(before, after):
+    trouble = lasting(before, after)
+    return trouble.since if trouble is not None else None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "less than a minute left"),
-        (60, "about 1 minute left"),
-        (3540, "about 59 minutes left"),
-        (3600, "about 1 hour left"),
-        (30 * 3600, "about 30 hours left"),
-        (3 * 86_400, "about 3 days left"),
-    ],
-)
-def test_how_long_yet_is_said_no_more_exactly_than_anybody_knows(seconds, said):
-    assert remaining_text(seconds) == said
+def stands(error, since=0.0, **more):
+    trouble = wrong(error, since)
+    return FolderStanding(trouble.state, SURVEY, trouble=trouble, **more)
+
+
+def needs(*found):
+    survey = FolderSurvey(SURVEY.note, needs=found)
+    return FolderStanding(State.NEEDS_YOU, survey)
+
+
+def test_offline_says_since_when_by_the_clock_of_the_day():
+    since = time.time() - HOUR
+    told = sentence([stands(StoreUnavailable("the store does not answer", why="no connection"), since)])
+    at = time.strftime("%H:%M", time.localtime(since))
+    assert told == f"Offline since {at}: the store does not answer; it goes on by itself when that is over."
+
+
+def test_offline_for_more_than_a_day_says_the_date():
+    since = time.time() - 30 * HOUR
+    told = sentence([stands(StoreUnavailable("the store does not answer"), since)])
+    assert told.startswith(f"Offline since {time.strftime('%Y-%m-%d %H:%M', time.localtime(since))}: ")
+
+
+def test_folders_that_are_offline_are_so_since_the_first_of_them():
+    first, second = time.time() - 3 * HOUR, time.time() - HOUR
+    told = sentence([stands(StoreUnavailable("away"), second), stands(TemporaryError("away"), first)])
+    assert told.startswith(f"Offline since {time.strftime('%H:%M', time.localtime(first))}: ")
+
+
+def test_what_lasts_has_begun_when_it_came_also_where_it_is_offline_in_another_way():
+    away, slow, full = StoreUnavailable("away"), TemporaryError("slow"), DiskFull("full")
+    assert since_when(wrong(away, 1.0), wrong(slow, 2.0)) == 1.0
+    assert since_when(wrong(away, 1.0), wrong(full, 2.0)) == 2.0
+    assert since_when(wrong(full, 1.0), wrong(full, 2.0)) == 1.0
+    assert since_when(wrong(full, 1.0), wrong(SafetyStop("stopped", fix="look"), 2.0)) == 2.0
+    assert since_when(wrong(away, 1.0), None) is None
+    assert since_when(None, wrong(away, 1.0)) == 1.0
+
+
+@pytest.mark.parametrize("kind", [DiskFull, ClockSkew])
+def test_nobody_is_told_to_repeat_a_command_that_nobody_typed(kind):
+    told = sentence([stands(kind("it is so"))])
+    assert AGAIN not in told
+    assert told.startswith("Needs you: it is so; ")
+    assert told.endswith(", and it goes on by itself.")
+
+
+def test_a_guard_names_the_command():
+    stop = SafetyStop("it is much", fix="if it is right, the same command with --accept-risk mass-delete")
+    assert sentence([stands(stop)]) == (
+        "Needs you: it is much; if it is right, run e2esync sync --accept-risk mass-delete."
+    )
+
+
+def test_a_variable_of_a_process_that_runs_is_what_it_was():
+    told = sentence([stands(CredentialsRefused("refused", fix="check AWS_ACCESS_KEY_ID"))])
+    assert told.endswith(
+        "check AWS_ACCESS_KEY_ID; a changed variable counts once the daemon was started anew."
+    )
+
+
+def test_locked_keys_say_what_opens_them_and_that_nothing_else_is_to_be_done():
+    told = sentence([stands(Locked("the keyring is locked", why="D-Bus", fix="unlock it"))])
+    assert told == "Locked: the keyring is locked; unlock it, and it goes on by itself."
+
+
+def test_a_command_of_ours_is_to_be_run_and_others_are_counted():
+    found = [Need("conflict", f"{number} stand", "e2esync conflicts list", "why") for number in range(3)]
+    assert sentence([needs(*found)]) == "Needs you: 0 stand (and 2 more); run e2esync conflicts list."
+
+
+def test_an_error_that_should_not_be_says_what_to_do():
+    told = sentence([stands(ZeroDivisionError())])
+    assert told == (
+        "Error: something went wrong that should not (ZeroDivisionError);"
+        " it is tried again, and if that does not help, run e2esync doctor."
+    )
+
+
+def test_the_list_says_why_and_nothing_of_events_where_a_person_has_to_see_to_the_folder():
+    stuck = stands(SafetyStop("it is away", why="no disk", fix="mount it"), watch="no events come")
+    told = status_values([stuck])
+    assert told["needs_you"] == [{"code": "safety-stop", "text": "it is away: no disk", "fix": "mount it"}]
+    assert told["notes"] == []
+    offline = stands(StoreUnavailable("away"), watch="no events come")
+    assert status_values([offline])["notes"] == ["no events come"]

@@ -114,7 +114,7 @@ def test_a_wrong_secret_is_refused_credentials(request, use, monkeypatch, bucket
 def test_an_unknown_access_key_is_refused_credentials(seaweed_server, use, monkeypatch, bucket):
     use(seaweed_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKUNKNOWN")
-    with closing(S3Store(bucket)) as store, pytest.raises(CredentialsRefused, match="403 InvalidAccessKeyId"):
+    with closing(S3Store(bucket)) as store, pytest.raises(CredentialsRefused, match="does not know"):
         put(store)
 
 
@@ -201,9 +201,9 @@ def test_a_refusal_is_sorted_by_who_must_act(ask, reply, kind, do):
 
 def test_a_refusal_names_what_why_and_fix(ask):
     error = fails(ask, CredentialsRefused, s3_error(403, "AccessDenied"), put)
-    assert error.what == "the bucket refused to save an object (403 AccessDenied)"
-    assert error.why == 'this key may not write under "home/"'
-    assert error.fix == "e2esync doctor --store"
+    assert error.what == 'this access key may not write under "home/"'
+    assert error.why == "the bucket refused to save an object (403 AccessDenied)"
+    assert "e2esync doctor --store" in error.fix
 
 
 def test_a_wrong_region_is_named_in_the_fix(ask):
@@ -491,7 +491,7 @@ def test_a_batch_that_failed_in_part_is_an_error(ask):
         200, b"<DeleteResult><Error><Key>home/a</Key><Code>AccessDenied</Code></Error></DeleteResult>"
     )
     error = fails(ask, CredentialsRefused, reply, lambda s: s.delete(["a"]))
-    assert error.what == "the bucket refused to delete objects (AccessDenied)"
+    assert error.why == "the bucket refused to delete objects (AccessDenied)"
 
 
 # --- counting ---------------------------------------------------------------------------------------

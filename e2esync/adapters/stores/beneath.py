@@ -40,15 +40,16 @@ def refusal(error: OSError, doing: str, root: Path) -> E2ESyncError:
     """Return what an `OSError` means to the user; `doing` ends the sentence "could not …"."""
     what = f"the store directory could not {doing} ({error.strerror or error})"
     if error.errno in _FULL:
-        return StoreFull(what, why=f"the disk or quota of {root} has no room left")
+        return StoreFull(f"the disk or quota of {root} has no room left", why=what)
     if error.errno in _FORBIDDEN:
-        why = f"this user may not do that under {root}, or it is mounted read-only"
         return CredentialsRefused(
-            what, why=why, fix=f"ls -ld {root}, then give this user the right to write there"
+            f"this user may not do everything under {root}, or it is mounted read-only",
+            why=what,
+            fix=f"ls -ld {root}, then give this user the right to write there",
         )
     if error.errno in _AWAY:
         return StoreUnavailable(
-            what, why=f"the disk or network share with {root} does not answer as it should"
+            f"the disk or network share with {root} does not answer as it should", why=what
         )
     return StoreRefused(what, why=f"the file system of {root} refuses it")
 

@@ -110,11 +110,9 @@ def refused(doing: str, answer: Answer, place: Place) -> E2ESyncError:
     if answer.is_html and answer.status not in _GATEWAY:
         return not_s3(place, f"it answered {answer.status} with a web page")
     if answer.code in _SKEWED:
-        return ClockSkew(
-            what, why="the clocks of this computer and of the store are more than 15 minutes apart"
-        )
+        return ClockSkew("this computer's clock and the store's are more than 15 minutes apart", why=what)
     if answer.code in _FULL or answer.status in (413, 507):
-        return StoreFull(what, why=f'the bucket "{place.bucket}" or its account takes no more bytes')
+        return StoreFull(f'the bucket "{place.bucket}" or its account takes no more bytes', why=what)
     if answer.code in _NO_BUCKET:
         return no_bucket(place)
     return _refused_as_such(what, doing, answer, place)
@@ -130,7 +128,7 @@ def _refused_as_such(what: str, doing: str, answer: Answer, place: Place) -> E2E
         or answer.status in (307, 408, 409, 429)
         or (answer.status >= 500 and answer.status != 501)
     ):
-        return StoreUnavailable(what, why="the store is busy or has trouble of its own")
+        return StoreUnavailable(f"the store at {place.endpoint} is busy or has trouble of its own", why=what)
     if answer.code == str(answer.status) and answer.status in (400, 404, 405, 501):
         return not_s3(place, f"it answered {answer.status} without saying why, which S3 does not do")
     return StoreRefused(what, why=f"the store at {place.endpoint} does not do this")
@@ -167,13 +165,18 @@ def _elsewhere(what: str, answer: Answer, place: Place) -> E2ESyncError:
 def _not_let_in(what: str, doing: str, answer: Answer, place: Place) -> CredentialsRefused:
     if answer.code in _KEY_EXPIRED:
         return CredentialsRefused(
-            what, why="these credentials have expired", fix="log in again: aws sso login"
+            "the credentials for the store have expired", why=what, fix="log in again: aws sso login"
         )
     if answer.code in _KEY_UNKNOWN:
         return CredentialsRefused(
-            what,
-            why="the store does not know this access key, or the secret does not belong to it",
+            "the store does not know this access key, or the secret does not belong to it",
+            why=what,
             fix="check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or --profile",
         )
     below = f'under "{place.prefix}/"' if place.prefix else f'in "{place.bucket}"'
-    return CredentialsRefused(what, why=f"this key may not {_RIGHTS.get(doing, 'do that')} {below}")
+    right = _RIGHTS.get(doing, "do that")
+    return CredentialsRefused(
+        f"this access key may not {right} {below}",
+        why=what,
+        fix=f"let it {right} there, at your provider; e2esync doctor --store tells what else is missing",
+    )
