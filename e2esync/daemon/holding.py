@@ -72,18 +72,21 @@ class Holding:
 
     def unwatch(self) -> None:
         """Watch it no longer."""
-        if self._watch is not None:
-            self._watch.stop()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
 
     @property
     def is_watched(self) -> bool:
         """Whether events come."""
-        return self._watch is not None and self._watch.is_live
+        watch = self._watch
+        return watch is not None and watch.is_live
 
     @property
     def watch_trouble(self) -> str | None:
         """Why none come, and what helps."""
-        return self._watch.trouble if self._watch is not None else None
+        watch = self._watch
+        return watch.trouble if watch is not None else None
 
     # known
 

@@ -22,7 +22,7 @@ from e2esync.engine.push import push
 from e2esync.engine.seen import note_sync
 from e2esync.engine.sync import sync
 from e2esync.engine.vault import Progress, Summary, SyncedFolder
-from e2esync.errors import Busy, IntegrityError, UsageError
+from e2esync.errors import Busy, IntegrityError, SafetyStop, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class Keeper:
         """Do nothing by itself until `resume`, not even what is on its way."""
         with self._change:
             self._schedule.pause()
+            self._change.notify_all()
         self._report()
 
     def resume(self) -> None:
@@ -208,6 +209,8 @@ class Keeper:
                     continue
                 if self._orders:
                     return self._orders.popleft()
+                if self._schedule.paused:
+                    self._held.close()  # so that the disk of the folder can be unmounted
                 now = self._times.steady()
                 job = self._schedule.next(now)
                 if job is not None:
@@ -327,6 +330,8 @@ class Keeper:
 
     def _failed(self, job: Job, taken: dict[bytes, Any], error: Exception) -> None:
         self._held.close()
+        if job.kind is Kind.WHOLE and isinstance(error, SafetyStop):
+            self._held.unwatch()  # what was there is maybe not the folder: once that is back, nothing would be told
         now = self._times.wall()
         trouble = trouble_of(error, now)
         if trouble is not None and trouble.state is State.ERROR:  # without its text, in which names may stand

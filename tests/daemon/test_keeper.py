@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import threading
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -81,6 +82,31 @@ def test_where_nobody_tells_everything_is_looked_at_by_the_clock(watched, monkey
     laptop.keeper.lost("no events come")
     laptop.wait(lambda standing: standing.watch is None and len(laptop.ground.watches) > 1)
     assert laptop.ground.watches[0].is_stopped
+
+
+def test_what_was_watched_while_the_folder_was_another_is_watched_anew(watched, tmp_path):
+    def takes_away(dev):
+        (dev.root / ".e2esync").rename(tmp_path / "marker")
+
+    laptop = watched(prepare=takes_away, poll=0.01)
+    laptop.wait(lambda standing: standing.state is State.NEEDS_YOU)
+    (tmp_path / "marker").rename(laptop.ground.dev.root / ".e2esync")
+    laptop.wait(is_up_to_date)
+    assert all(watch.is_stopped for watch in laptop.ground.watches[:-1])
+    assert len(laptop.ground.watches) > 1
+    assert not laptop.ground.watches[-1].is_stopped
+
+
+def test_a_keeper_that_is_paused_lets_go_of_its_folder(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    laptop.keeper.pause()
+    end = time.monotonic() + DEADLINE
+    while laptop.ground.is_open:
+        assert time.monotonic() < end
+    laptop.keeper.resume()
+    laptop.wait_rounds(2)
+    assert laptop.ground.is_open
 
 
 def test_story_15_locked_keys_leave_a_keeper_that_waits_says_so_and_goes_on(watched):
