@@ -86,7 +86,7 @@ def start(session: Session, wanted: Wanted) -> None:
     """Begin in the background; return once it answers."""
     there = control(session.home)
     if there.is_running():
-        _unlock(session, there)
+        _unlock(session, there, knows_variables=False)
         session.out.document("started", already=True)
         session.out.data("The daemon runs already.")
         if wanted.arguments():
@@ -109,7 +109,7 @@ def start(session: Session, wanted: Wanted) -> None:
     until = time.monotonic() + BEGIN
     while time.monotonic() < until:
         if there.is_running():
-            _unlock(session, there)
+            _unlock(session, there, knows_variables=True)
             session.out.document("started", already=False, pid=process.pid)
             session.out.data("The daemon runs: what you save is on your other devices a moment later.")
             session.out.data("e2esync status says how things stand, e2esync stop ends it.")
@@ -120,20 +120,22 @@ def start(session: Session, wanted: Wanted) -> None:
     raise TemporaryError("the daemon did not start", why=_last_words(log), fix="e2esync start --foreground")
 
 
-def _unlock(session: Session, there: Control) -> None:
-    """Ask for the passphrase, where the keys lie under one that the daemon has no other way to know."""
+def _unlock(session: Session, there: Control, *, knows_variables: bool) -> None:
+    """Hand over the passphrase, where the keys lie under one that the daemon has no other way to know."""
     from e2esync.adapters.keystore import Kind, open_keystore
 
-    if open_keystore(session.home.keys).kind is not Kind.PASSPHRASE or session.has_passphrase:
+    if open_keystore(session.home.keys).kind is not Kind.PASSPHRASE:
         return
-    if not session.ask.may_ask:
+    if knows_variables and session.has_passphrase:
+        return
+    source = session.passphrase_source()
+    if source is None:
         session.out.warn(
             "the keys lie under a passphrase, so the daemon waits: `e2esync start` in a terminal asks for it,"
             " and E2ESYNC_PASSPHRASE_FILE or E2ESYNC_PASSPHRASE_COMMAND names it"
         )
         return
-    passphrase = session.ask.secret("Passphrase of this device: ")
-    if not there.ask("POST", "/unlock", {"passphrase": passphrase})["opened"]:
+    if not there.ask("POST", "/unlock", {"passphrase": source()})["opened"]:
         raise Locked(
             "this passphrase does not open the keys", why="the daemon runs, and waits", fix="e2esync start"
         )

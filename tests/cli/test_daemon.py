@@ -235,6 +235,11 @@ def test_keys_under_a_passphrase_leave_it_waiting_until_somebody_types_that(spaw
         assert control.ask("POST", "/unlock", {"passphrase": "correct horse battery"}) == {"opened": True}
         until(lambda: laptop.status()["state"] == "up-to-date")
         laptop("stop")
+        laptop("start")
+        until(lambda: laptop.status()["state"] == "locked")
+        assert spawn("start", home=home, **known).err == ""
+        until(lambda: laptop.status()["state"] == "up-to-date")
+        laptop("stop")
         assert spawn("start", home=home, **known).err == ""
         until(lambda: laptop.status()["state"] == "up-to-date")
     finally:
