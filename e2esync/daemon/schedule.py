@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple
 
 SETTLE = 2.0  # seconds a path has to be quiet
@@ -148,6 +149,9 @@ class Schedule:
         """Take a job on; return what it makes untouched."""
         if job.kind is Kind.WHOLE:
             taken, self._touched = self._touched, {}
+            self.whole_at = (
+                inf  # until events are lost while it is done: those are not seen by it for certain
+            )
             return taken
         if job.kind is not Kind.TOUCHED:
             return {}
@@ -192,9 +196,9 @@ class Schedule:
         is_news, is_behind = outcome.is_news, outcome.is_behind
         self.retry_at, self.failures = None, 0
         if job.kind is Kind.WHOLE and outcome.is_blind:
-            self.whole_at = now + max(BY_CLOCK, BUDGET * outcome.took)
+            self.whole_at = min(self.whole_at, now + max(BY_CLOCK, BUDGET * outcome.took))
         elif job.kind is Kind.WHOLE:
-            self.whole_at = now + WHOLE * (0.75 + self.jitter() / 2)
+            self.whole_at = min(self.whole_at, now + WHOLE * (0.75 + self.jitter() / 2))
         self._poll_wait = POLL if is_news else min(self._poll_wait * SLOWER, POLL_IDLE)
         self.poll_at = now + (self._poll_wait if self.pace.poll is None else self.pace.poll)
         published = job.kind is Kind.BEAT or (is_news and not is_behind)

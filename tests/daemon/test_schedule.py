@@ -230,6 +230,19 @@ def test_what_was_touched_while_a_job_is_done_is_a_job_of_its_own():
     assert schedule.next(NOW + 4 + s.SETTLE) == Job(Kind.TOUCHED, A)
 
 
+@pytest.mark.case(73)
+def test_events_that_are_lost_while_everything_is_looked_at_make_it_look_again():
+    schedule = overflowed()
+    job = schedule.next(NOW + 3)
+    assert job == WHOLE
+    schedule.take(job)
+    schedule.lose(NOW + 4)
+    schedule.succeed(job, NOW + 10, Outcome(is_news=True))
+    assert schedule.next(NOW + 10) == WHOLE
+    done(schedule, WHOLE, NOW + 11)
+    assert schedule.whole_at == NOW + 11 + s.WHOLE
+
+
 def test_what_was_in_the_way_is_looked_at_again_but_not_at_once():
     schedule = made(poll=1e6)
     done(schedule, POLL, NOW, again=[b"a"])
