@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -216,9 +215,9 @@ class Keeper:
                 if job is not None:
                     return job
                 wakes = self._schedule.wakes_at()
-                before = time.monotonic()
-                self._change.wait(None if wakes is None else max(wakes - now, 0.0) + 0.001)
-                if self._times.steady() - now > time.monotonic() - before + SLEPT:
+                before = self._times.awake()
+                self._times.wait(self._change, None if wakes is None else max(wakes - now, 0.0) + 0.001)
+                if self._times.steady() - now > self._times.awake() - before + SLEPT:
                     self._schedule.lose(self._times.steady())  # events of the time asleep are maybe lost
 
     def _round(self, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -73,11 +74,12 @@ class Ground(Protocol):
 
 @dataclass(frozen=True)
 class Times:
-    """The clocks, passed in."""
+    """The clocks, passed in, and how a thread waits by them."""
 
     steady: Callable[[], float]  # seconds; counts while the machine sleeps
     wall: Callable[[], float] = time.time  # seconds since 1970
     awake: Callable[[], float] = time.monotonic  # seconds; stands still while the machine sleeps
+    wait: Callable[[threading.Condition, float | None], object] = threading.Condition.wait  # so many seconds
 
 
 @dataclass

@@ -20,11 +20,13 @@ def watched(world):
     """Make a keeper of a new device; it is ended with the test."""
     made: list[Watched] = []
 
-    def make(name: str = "laptop", *, prepare=None, errors=(), **pace: float) -> Watched:
+    def make(
+        name: str = "laptop", *, prepare=None, errors=(), kind=FakeGround, times=None, **pace: float
+    ) -> Watched:
         dev = world.device(name)
         if prepare is not None:
             prepare(dev)
-        one = Watched(FakeGround(dev, list(errors)), **pace)
+        one = Watched(kind(dev, list(errors)), times, **pace)
         world.devices.remove(dev)  # it is closed already
         made.append(one)
         one.keeper.start()

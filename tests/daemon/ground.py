@@ -90,7 +90,7 @@ class FakeGround:
 class Watched:
     """A keeper, and a way to wait for what it comes to."""
 
-    def __init__(self, ground: FakeGround, **pace: float) -> None:
+    def __init__(self, ground: FakeGround, times: Times | None = None, **pace: float) -> None:
         self.ground = ground
         self._changed = threading.Condition()
         self.seen: list[FolderStanding] = []
@@ -98,7 +98,7 @@ class Watched:
             ground,
             pace=Pace(**{"settle": 0.0, "poll": 1e6, **pace}),
             jitter=lambda: 0.5,
-            times=Times(time.monotonic),
+            times=times or Times(time.monotonic),
             report=self._report,
         )
 
