@@ -31,6 +31,7 @@ from e2esync.tree.keys import ROOT, Kind, kind_of
 GRAIN_NS = 20_000_000  # a change within one tick of the clock may leave the same times
 LOOK_AGAIN = 1.0  # seconds until a missing path counts as deleted
 BATCH = 1000
+BACKUPS = (b"~", b".bak")  # gedit, vim, emacs, rsync, cp and mv; sed
 RULES_NOTED = "ignore rules"  # what names all files of rules that the last scan went by
 ANEW = b"anew"  # noted in place of that: the next scan asks about everything
 
@@ -355,17 +356,27 @@ class _Scanner:
             if not self._is_same(row, path, fingerprint, has_own=has_own):
                 continue
             old = row_path(self._state, row)
-            still = self._folder.stat(old) if old is not None and kind is not Kind.DIRECTORY else None
-            if (
-                old is not None
-                and still is not None
-                and still.inode == row.inode
-                and not self._naming.is_same(old, path)
-            ):
-                continue  # a hard link: the other name is still there
+            if old is not None and kind is not Kind.DIRECTORY and self._is_still_there(row, old, kind, path):
+                continue
             self._result.claimed.add(place)
             return row
         return None
+
+    def _is_still_there(self, row: DiskRow, old: bytes, kind: Kind, path: bytes) -> bool:
+        """Return whether a row's file is where it was, and what is at `path` only linked to it, or kept of it."""
+        still = self._folder.stat(old)
+        if still is None:
+            return False
+        if still.inode == row.inode:
+            return not self._naming.is_same(old, path)
+        return is_backup(path, old) and self._is_new(old, kind, still)  # saved anew
+
+    def _is_new(self, path: bytes, kind: Kind, here: Fingerprint) -> bool:
+        """Return whether what stands at a path is of a kind, and not a known thing that was moved there."""
+        rows = [row for row in self._state.rows_with_inode(here.inode) if row.kind == kind]
+        return here.kind == LETTERS[kind] and not any(
+            self._is_same(row, path, here, has_own=True) for row in rows
+        )
 
     def _is_same(self, row: DiskRow, path: bytes, fingerprint: Fingerprint, *, has_own: bool) -> bool:
         """Return whether this is the thing of that row: a freed inode goes to the next file at once.
@@ -439,6 +450,11 @@ def parked_name(number: bytes) -> bytes:
 def is_parked(name: bytes) -> bool:
     """Return whether a name in the root is one under which something waits for its place."""
     return _PARKED.fullmatch(name) is not None
+
+
+def is_backup(path: bytes, of: bytes) -> bool:
+    """Return whether programs give this name to what a file was before they saved it."""
+    return path in {of + suffix for suffix in BACKUPS}
 
 
 def is_unchanged(row: DiskRow, fingerprint: Fingerprint) -> bool:

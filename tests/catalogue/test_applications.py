@@ -106,6 +106,44 @@ def test_a_save_against_an_edit_elsewhere_loses_neither(pair, style, between):
     assert (there.count("new"), there.count("of b")) == (1, 1)
 
 
+@pytest.mark.case(24)
+@pytest.mark.parametrize("kept", ["x~", "x.bak"])
+def test_what_a_program_keeps_of_a_file_takes_no_edit_of_others_along(pair, kept):
+    a, b = synced(pair)
+    put(b, "x", "of b")
+    move(a, "x", kept)
+    put(a, "x", "new")
+    round_of(a, b)
+    there = files(a)
+    assert there == files(b)
+    assert there.pop(kept) == "old"
+    assert sorted(filter(None, there.values())) == ["0", "new", "of b"]
+    assert there["x"] in {"new", "of b"}
+
+
+@pytest.mark.case(24)
+def test_what_is_kept_as_a_known_file_takes_its_place_is_moved_as_that_is(pair):
+    a, b = synced(pair)
+    put(a, "y", "other")
+    round_of(a, b)
+    put(b, "x", "x of b")
+    put(b, "y", "y of b")
+    move(a, "x", "x~")
+    move(a, "y", "x")
+    round_of(a, b)
+    assert files(a) == files(b) == {"keep": "0", "x~": "x of b", "x": "y of b"}
+
+
+@pytest.mark.case(24)
+@pytest.mark.parametrize("kept", ["x~", "x.bak"])
+def test_what_is_only_renamed_to_such_a_name_is_moved(pair, kept):
+    a, b = synced(pair)
+    put(b, "x", "of b")
+    move(a, "x", kept)
+    round_of(a, b)
+    assert files(a) == files(b) == {"keep": "0", kept: "of b"}
+
+
 @pytest.mark.case(27)
 @pytest.mark.parametrize("name", [name for name in STYLES if name != "office, a new document"])
 def test_a_save_in_one_go_is_seen_elsewhere_without_a_moment_of_absence(pair, name):
