@@ -52,8 +52,12 @@ class RealGround(FakeGround):
 
     ears: list[Ears] = field(default_factory=list)
 
+    def ear(self, hints: Hints) -> Ears:
+        """Give who hears."""
+        return Ears(self.dev.root, hints)
+
     def watch(self, hints: Hints) -> Watch:  # type: ignore[override]
-        self.ears.append(Ears(self.dev.root, hints))
+        self.ears.append(self.ear(hints))
         return Watch.start(self.dev.root, self.ears[-1])
 
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 from watchdog.observers import inotify_c
@@ -15,8 +14,7 @@ from watchdog.observers import inotify_c
 from e2esync.adapters.watching import trouble, watch
 from e2esync.adapters.watching.watch import Watch
 from tests.watching.conftest import Ears, Slow
-
-QUEUED = Path("/proc/sys/fs/inotify/max_queued_events")
+from tests.watching.queue import QUEUED
 
 
 def descriptors():
@@ -155,6 +153,7 @@ import os, sys
 from pathlib import Path
 from e2esync.adapters.watching.watch import Watch
 from tests.watching.conftest import Ears, Slow
+from tests.watching.queue import QUEUED
 
 root, setting, number = sys.argv[1:]
 Path("/proc/sys/user", setting).write_text(number)
