@@ -90,13 +90,20 @@ class FakeGround:
 class Watched:
     """A keeper, and a way to wait for what it comes to."""
 
-    def __init__(self, ground: FakeGround, times: Times | None = None, **pace: float) -> None:
+    def __init__(
+        self,
+        ground: FakeGround,
+        times: Times | None = None,
+        *,
+        settle: float = 0.0,
+        poll: float | None = 1e6,
+    ) -> None:
         self.ground = ground
         self._changed = threading.Condition()
         self.seen: list[FolderStanding] = []
         self.keeper = Keeper(
             ground,
-            pace=Pace(**{"settle": 0.0, "poll": 1e6, **pace}),
+            pace=Pace(settle, poll),
             jitter=lambda: 0.5,
             times=times or Times(time.monotonic),
             report=self._report,

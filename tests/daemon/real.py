@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -12,6 +13,7 @@ from e2esync.daemon.ports import Hints
 from tests.daemon.ground import DEADLINE, FakeGround, Watched
 from tests.daemon.stepped import Stepped
 from tests.engine.world import World
+from tests.watching.queue import usual_queue
 
 
 class Ears:
@@ -56,9 +58,14 @@ class RealGround(FakeGround):
         """Give who hears."""
         return Ears(self.dev.root, hints)
 
+    def queue(self) -> AbstractContextManager[None]:
+        """Say how long the queue of events is."""
+        return usual_queue()
+
     def watch(self, hints: Hints) -> Watch:  # type: ignore[override]
         self.ears.append(self.ear(hints))
-        return Watch.start(self.dev.root, self.ears[-1])
+        with self.queue():
+            return Watch.start(self.dev.root, self.ears[-1])
 
 
 class Living:

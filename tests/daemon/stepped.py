@@ -19,7 +19,7 @@ class Stepped:
         self.wakes_in: float | None = None
         """Seconds after which the keeper looks around again by itself."""
         self._slept = 0.0
-        self.times = Times(self.steady, lambda: self.steady() + 1e9, self._awake, self._wait)
+        self.times = Times(self.steady, wall=lambda: self.steady() + 1e9, awake=self._awake, wait=self._wait)
 
     def steady(self) -> float:
         """Return how far the clock was moved on, in seconds."""

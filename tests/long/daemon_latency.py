@@ -9,16 +9,15 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from e2esync.model.store import Store
-from tests.long.rig import SERVERS, Device, opened, place
+from tests.long.daemon_idle import fill, idle_minute
+from tests.long.rig import SERVERS, Device, is_up_to_date, opened, place, until
 
 PACE = ("--settle", "0", "--poll", "0.5")
-DEADLINE = 600.0  # seconds
 
 
 def main() -> int:
@@ -38,7 +37,7 @@ def main() -> int:
                 device.run("start", *PACE)
             _saves(a, b, given.files)
             if given.watched:
-                _idle(a, b, given.watched)
+                _watched([a, b], given.watched)
         finally:
             for device in (a, b):
                 device.run("stop")
@@ -49,16 +48,16 @@ def _saves(a: Device, b: Device, number: int) -> None:
     """Save small files here; how long until each is durable in the store, and until it is there."""
     store = opened(a.place)
     (a.folder / "first").write_text("so that there is a head\n")
-    _until(partial(_exists, b.folder / "first"))
+    until(partial(_exists, b.folder / "first"))
     head = next(info.key for info in store.list("vaults/") if "/heads/" in info.key).rpartition("/")[0] + "/"
     durable, there = [], []
     for count in range(number):
         path, before = f"file {count}", _etags(store, head)
         began = time.monotonic()
         (a.folder / path).write_text(f"content {count}\n")
-        _until(partial(_differs, store, head, before))
+        until(partial(_differs, store, head, before))
         durable.append(time.monotonic() - began)
-        _until(partial(_exists, b.folder / path))
+        until(partial(_exists, b.folder / path))
         there.append(time.monotonic() - began)
         time.sleep(0.1 + 0.37 * (count % 3))  # not in step with the other's look at the store
     store.close()
@@ -83,49 +82,19 @@ def _percentile(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.95)]
 
 
-def _idle(a: Device, b: Device, files: int) -> None:
+def _watched(devices: list[Device], files: int) -> None:
     """Keep many files; what an idle minute costs."""
-    for number in range(files):
-        path = a.folder / "many" / str(number // 1000) / str(number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"%d" % number)
+    fill(devices[0].folder / "many", files)
     began = time.monotonic()
-    for device in (a, b):
-        _until(partial(_has, device, files), every=1.0)
+    for device in devices:
+        until(partial(is_up_to_date, device, files), every=1.0)
     print(f"{files} files on both after {time.monotonic() - began:.0f} s", flush=True)
-    for device in (a, b):
+    for device in devices:
         device.run("pause")
         device.run("resume")
     time.sleep(30)
-    for device in (a, b):
-        pid = int((device.home / "state" / "daemon.pid").read_text())
-        before = _cpu(pid)
-        time.sleep(60)
-        print(
-            f"idle minute: {_cpu(pid) - before:.2f} s of CPU, {_resident(pid) >> 20} MiB resident", flush=True
-        )
-
-
-def _has(device: Device, files: int) -> bool:
-    told = device.run("status", check=False)
-    return bool(told.get("state") == "up-to-date" and told["folders"][0]["files"] >= files)
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def _resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
-def _until(come: Callable[[], object], *, every: float = 0.01) -> None:
-    end = time.monotonic() + DEADLINE
-    while not come():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(every)
+    for device in devices:
+        print(f"idle minute: {idle_minute(device)}", flush=True)
 
 
 if __name__ == "__main__":

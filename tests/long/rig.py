@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,28 @@ class Device:
     def join(self, words: Path) -> None:
         """Join the vault from the words."""
         self.run("join", self.place.url, str(self.folder), "--recovery-file", str(words), "--yes")
+
+
+def until(come: Callable[[], object], *, every: float = 0.01, deadline: float = 600.0) -> None:
+    """Wait until something is so; times are seconds.
+
+    Raises:
+        TimeoutError: It does not come.
+    """
+    end = time.monotonic() + deadline
+    while not come():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(every)
+
+
+def is_up_to_date(device: Device, files: int = 0, *, since: float = 0.0) -> bool:
+    """Return whether the daemon says so, has so many files, and was in touch with the store since a time."""
+    told = device.run("status", check=False)
+    if told.get("state") != "up-to-date" or told["folders"][0]["last_sync"] is None:
+        return False
+    folder = told["folders"][0]
+    return folder["files"] >= files and datetime.fromisoformat(folder["last_sync"]).timestamp() >= since
 
 
 @contextmanager

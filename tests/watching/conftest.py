@@ -7,6 +7,7 @@ import pytest
 
 from e2esync.adapters.watching import trouble
 from e2esync.adapters.watching.watch import Watch
+from tests.watching.queue import usual_queue
 
 DEADLINE = 60  # seconds until what should come is missing; nothing waits that long
 
@@ -60,7 +61,8 @@ class Watched:
 
     def __init__(self, root, ears):
         self.root, self.ears = root, ears
-        self.watch = Watch.start(root, ears)
+        with usual_queue():
+            self.watch = Watch.start(root, ears)
         self._last = 0
 
     def path(self, path):

@@ -16,6 +16,20 @@ def can_be_set() -> bool:
     return os.access(QUEUED, os.W_OK)
 
 
+def room() -> int:
+    """Return how many events it usually is."""
+    with usual_queue():
+        return int(QUEUED.read_text())
+
+
+@contextmanager
+def usual_queue() -> Iterator[None]:
+    """Let queues that are made meanwhile be as long as the system has them, also where other tests set that."""
+    with QUEUED.open("rb") as setting:
+        fcntl.flock(setting, fcntl.LOCK_SH)
+        yield
+
+
 @contextmanager
 def short_queue(events: int) -> Iterator[None]:
     """Let queues that are made meanwhile have room for so few events; those that there are stay as they are."""

@@ -14,7 +14,7 @@ from watchdog.observers import inotify_c
 from e2esync.adapters.watching import trouble, watch
 from e2esync.adapters.watching.watch import Watch
 from tests.watching.conftest import Ears, Slow
-from tests.watching.queue import QUEUED
+from tests.watching.queue import room
 
 
 def descriptors():
@@ -31,7 +31,7 @@ def overflow(folder):
     folder.write(b"a")
     folder.write(b"b")
     assert folder.ears.is_held.wait(60)
-    for number in range(int(QUEUED.read_text()) + 8192):
+    for number in range(room() + 8192):
         os.utime(folder.path(b"ab"[number % 2 :][:1]))
 
 
@@ -57,9 +57,9 @@ def test_an_overflow_is_told_and_what_came_meanwhile_is_watched_afterwards(root,
 
 def test_a_folder_of_more_directories_than_the_queue_is_long_overflows_once(root, begin):
     """Whoever watches all of them anew ends as many watches, and fills the queue with that."""
-    if int(QUEUED.read_text()) > 20_000:
+    if room() > 20_000:
         pytest.skip("the queue of this system is so long that as many directories take minutes")
-    for number in range(int(QUEUED.read_text()) + 100):
+    for number in range(room() + 100):
         (root / "d" / str(number)).mkdir(parents=True)
     folder = begin(Slow())
     overflow(folder)
@@ -153,7 +153,7 @@ import os, sys
 from pathlib import Path
 from e2esync.adapters.watching.watch import Watch
 from tests.watching.conftest import Ears, Slow
-from tests.watching.queue import QUEUED
+from tests.watching.queue import room
 
 root, setting, number = sys.argv[1:]
 Path("/proc/sys/user", setting).write_text(number)
