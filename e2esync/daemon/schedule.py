@@ -90,6 +90,7 @@ class Schedule:
     beat_at: float | None = None
     retry_at: float | None = None  # not before: what was tried last has failed
     failures: int = 0
+    _whole_by: float = inf  # events were lost: everything is looked at then at the latest, quiet or not
     _poll_wait: float = POLL
     _touched: dict[bytes, Touch] = field(default_factory=dict)
 
@@ -97,6 +98,8 @@ class Schedule:
 
     def touch(self, path: bytes, now: float) -> None:
         """Something happened at a path."""
+        if self._whole_by < inf:
+            self.whole_at = min(now + self.pace.settle, self._whole_by)
         if path in self._touched:
             self._touched[path].last = now
         elif len(self._touched) < MANY:
@@ -107,7 +110,10 @@ class Schedule:
     def lose(self, now: float) -> None:
         """Nobody knows what happened: everything is looked at, as soon as it is quiet."""
         self._touched.clear()
-        self.whole_at = min(self.whole_at, now + self.pace.settle)
+        is_known = self._whole_by < inf
+        self._whole_by = min(self._whole_by, now + self.pace.patience)
+        quiet = min(now + self.pace.settle, self._whole_by)
+        self.whole_at = quiet if is_known else min(self.whole_at, quiet)
 
     def hold(self, path: bytes, touch: Touch, now: float) -> bool:
         """Let a taken path that just became empty wait longer; return whether it does: it does so once."""
@@ -125,6 +131,7 @@ class Schedule:
         """Go on at once, also after a failure."""
         self.paused, self.retry_at, self.failures = False, None, 0
         self.whole_at = self.poll_at = min(self.whole_at, now)
+        self._whole_by = inf
 
     def retry(self, now: float) -> None:
         """Go on at once with what failed: somebody was there, and has maybe seen to it."""
@@ -149,9 +156,8 @@ class Schedule:
         """Take a job on; return what it makes untouched."""
         if job.kind is Kind.WHOLE:
             taken, self._touched = self._touched, {}
-            self.whole_at = (
-                inf  # until events are lost while it is done: those are not seen by it for certain
-            )
+            # Until events are lost while it is done: those it does not see for certain.
+            self.whole_at = self._whole_by = inf
             return taken
         if job.kind is not Kind.TOUCHED:
             return {}

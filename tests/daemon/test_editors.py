@@ -309,6 +309,16 @@ def test_a_save_is_one_version(living, style, pause):
     is_one_version(living, STYLES[style])
 
 
+@pytest.mark.case(73, 80)
+@pytest.mark.parametrize("style", STYLES)
+def test_a_save_in_the_middle_of_which_events_are_lost_is_one_version(living, style):
+    for step in STYLES[style].steps:
+        step(living.root)
+        living.watched.keeper.lost("too many")
+        living.go_on(SETTLE - 0.1)
+    is_one_version(living, STYLES[style])
+
+
 @pytest.mark.case(24, 27, 28)
 @pytest.mark.parametrize("style", PROGRAMS)
 def test_a_save_of_a_real_program_is_one_version(living, style):

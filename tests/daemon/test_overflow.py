@@ -45,7 +45,11 @@ class Crowded(RealGround):
 
 @pytest.mark.case(73, 77)
 @pytest.mark.skipif(not can_be_set(), reason="fs.inotify.max_queued_events can only be set by root")
-def test_what_nobody_could_tell_arrives_all_the_same(world, watched):
+def test_what_nobody_could_tell_arrives_all_the_same(world, watched, monkeypatch):
+    monkeypatch.setattr(
+        "e2esync.daemon.schedule.PATIENCE", 0.2
+    )  # so that it looks also while it is not quiet
+
     def with_files(dev):
         (dev.root / "kept").mkdir()
         for number in range(2 * TREES * DELETED):  # so that what goes is never most of what there is

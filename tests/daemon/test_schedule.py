@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from e2esync.daemon import schedule as s
@@ -116,8 +118,8 @@ TABLE = {
     (held, stopped): None,
     (held, resumed): (NOW + 4, WHOLE),
     (overflowed, nothing): (NOW + 1 + s.SETTLE, WHOLE),
-    (overflowed, touched): (NOW + 1 + s.SETTLE, WHOLE),
-    (overflowed, lost): (NOW + 1 + s.SETTLE, WHOLE),
+    (overflowed, touched): (NOW + 4 + s.SETTLE, WHOLE),
+    (overflowed, lost): (NOW + 4 + s.SETTLE, WHOLE),
     (overflowed, stopped): None,
     (overflowed, resumed): (NOW + 1 + s.SETTLE, WHOLE),
     (failing, nothing): (RETRIED, Job(Kind.TOUCHED, A)),
@@ -228,6 +230,23 @@ def test_what_was_touched_while_a_job_is_done_is_a_job_of_its_own():
     schedule.touch(b"a", NOW + 4)
     schedule.succeed(job, NOW + 5, Outcome(is_news=True))
     assert schedule.next(NOW + 4 + s.SETTLE) == Job(Kind.TOUCHED, A)
+
+
+@pytest.mark.case(73)
+def test_where_events_are_lost_again_and_again_everything_is_looked_at_after_a_while_and_again():
+    schedule, now, taken = made(poll=1e6), NOW, []
+    while now < NOW + 100:
+        schedule.lose(now) if now % 2 else schedule.touch(b"a", now)
+        if (job := schedule.next(now)) is not None:
+            assert job == WHOLE
+            taken.append(now)
+            done(schedule, job, now)
+        now += 1
+    assert [later - earlier for earlier, later in pairwise([NOW + 1, *taken])] == [
+        s.PATIENCE,
+        s.PATIENCE + 2,
+        s.PATIENCE + 2,
+    ]
 
 
 @pytest.mark.case(73)
