@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from e2esync.adapters.watching import Watch
+from e2esync.adapters.watching.watch import Watch
 from e2esync.daemon.ports import Hints
 from tests.daemon.ground import DEADLINE, FakeGround, Watched
 from tests.daemon.stepped import Stepped
