@@ -128,7 +128,7 @@ class Schedule:
         self.paused = True
 
     def resume(self, now: float) -> None:
-        """Go on at once, also after a failure."""
+        """Go on at once, also after a failure; only what is not quiet waits."""
         self.paused, self.retry_at, self.failures = False, None, 0
         self.whole_at = self.poll_at = min(self.whole_at, now)
         self._whole_by = inf
@@ -144,13 +144,19 @@ class Schedule:
         """Return what is to be done now. What it takes on is touched no more, until it is touched again."""
         if self.paused or (self.retry_at is not None and now < self.retry_at):
             return None
-        if now >= self.whole_at:
+        if now >= self._whole_due:
             return Job(Kind.WHOLE)
         if ready := self._ready(now):
             return Job(Kind.TOUCHED, ready)
         if self.beat_at is not None and now >= self.beat_at:
             return Job(Kind.BEAT, frozenset())
         return Job(Kind.POLL) if now >= self.poll_at else None
+
+    @property
+    def _whole_due(self) -> float:
+        """When everything is looked at: after what was touched, which settles first, lest a save is taken half done."""
+        waits = self._touched and self._whole_by == inf
+        return self.whole_at + (self.pace.patience if waits else 0.0)
 
     def take(self, job: Job) -> dict[bytes, Touch]:
         """Take a job on; return what it makes untouched."""
@@ -181,7 +187,7 @@ class Schedule:
         """Return when there may be something to do, if nothing happens; None while it is paused."""
         if self.paused:
             return None
-        times = [self.whole_at, self.poll_at, *([self.beat_at] if self.beat_at is not None else [])]
+        times = [self._whole_due, self.poll_at, *([self.beat_at] if self.beat_at is not None else [])]
         if touches := self._touched.values():
             quiet = max(touch.last for touch in touches) + self.pace.settle
             held = min(max(touch.held_until, quiet) for touch in touches)

@@ -111,12 +111,12 @@ TABLE = {
     (settling, touched): (NOW + 4 + s.SETTLE, Job(Kind.TOUCHED, AB)),
     (settling, lost): (NOW + 4 + s.SETTLE, WHOLE),
     (settling, stopped): None,
-    (settling, resumed): (NOW + 4, WHOLE),
+    (settling, resumed): (NOW + 4, Job(Kind.TOUCHED, A)),
     (held, nothing): (POLLED, POLL),
     (held, touched): (NOW + 4 + s.SETTLE, Job(Kind.TOUCHED, B)),
     (held, lost): (NOW + 4 + s.SETTLE, WHOLE),
     (held, stopped): None,
-    (held, resumed): (NOW + 4, WHOLE),
+    (held, resumed): (NOW + s.SETTLE + s.HOLD, Job(Kind.TOUCHED, A)),
     (overflowed, nothing): (NOW + 1 + s.SETTLE, WHOLE),
     (overflowed, touched): (NOW + 4 + s.SETTLE, WHOLE),
     (overflowed, lost): (NOW + 4 + s.SETTLE, WHOLE),
@@ -126,12 +126,12 @@ TABLE = {
     (failing, touched): (RETRIED, Job(Kind.TOUCHED, AB)),
     (failing, lost): (RETRIED, WHOLE),
     (failing, stopped): None,
-    (failing, resumed): (NOW + 4, WHOLE),
+    (failing, resumed): (NOW + 4, Job(Kind.TOUCHED, A)),
     (paused, nothing): None,
     (paused, touched): None,
     (paused, lost): None,
     (paused, stopped): None,
-    (paused, resumed): (NOW + 4, WHOLE),
+    (paused, resumed): (NOW + 4, Job(Kind.TOUCHED, A)),
     (behind, nothing): (NOW + s.POLL, POLL),
     (behind, touched): (NOW + 4 + s.SETTLE, Job(Kind.TOUCHED, B)),
     (behind, lost): (NOW + 4 + s.SETTLE, WHOLE),
@@ -178,6 +178,22 @@ def test_what_never_rests_is_taken_after_a_while_and_again():
         now += 1
     assert len(taken) == 3
     assert taken[0] == NOW + s.PATIENCE
+
+
+def test_a_look_at_everything_waits_for_what_is_being_saved_and_not_for_ever():
+    schedule = made(poll=1e6)
+    now = schedule.whole_at
+    schedule.touch(b"a", now - 1)
+    assert schedule.next(now) is None
+    job = schedule.next(now - 1 + s.SETTLE)
+    assert job == Job(Kind.TOUCHED, A)
+    done(schedule, job, now + 2)
+    assert schedule.next(now + 2) == WHOLE
+    schedule.touch(b"log", now)
+    while schedule.next(now) != WHOLE:
+        schedule.touch(b"log", now)
+        now += 1
+    assert now == schedule.whole_at + s.PATIENCE
 
 
 @pytest.mark.case(80)
