@@ -5,11 +5,15 @@ into temporary files; only then the folder is changed, each path in one step. A 
 what was signed, or not there, stops no other: what there is of its file stays, and it stays due. A barrier stands
 before and after the changes, and the rows are committed last: after a crash each path is old or
 new, and the next run takes stock (`e2esync.engine.stock`) and finishes.
+
+What is too much for one go comes in lots (`e2esync.engine.coming`): files that nothing has to make way for get
+their place, in the directories as they stand, also where the store fails in the middle. All else, what is moved
+and what goes, is done in the last lot, when everything is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,8 +21,8 @@ from e2esync.adapters.files import CannotWrite, ChangedLocally, Staged, StagedFi
 from e2esync.adapters.state import Aliased, Step
 from e2esync.engine.arrange import Arranger
 from e2esync.engine.closed import open_closed_directories
-from e2esync.engine.download import Downloader, Fetched
-from e2esync.engine.going import Going
+from e2esync.engine.coming import Coming
+from e2esync.engine.download import Fetched
 from e2esync.engine.guard import guard
 from e2esync.engine.ignoring import leave_ignored
 from e2esync.engine.late import empty_trash
@@ -28,8 +32,7 @@ from e2esync.engine.places import Place, Places
 from e2esync.engine.plan import Due, due_things, is_new, look_up, settle, settle_all, step_of, things
 from e2esync.engine.vault import Summary, SyncedFolder, failure, text_of
 from e2esync.errors import AGAIN, DiskFull, IntegrityError
-from e2esync.tree.keys import Kind, kind_of, node_of
-from e2esync.tree.values import FileContent
+from e2esync.tree.keys import kind_of, node_of
 
 SLACK = 64 << 20  # bytes that stay free on the disk
 LEFT_AFTER = 86_400 * 10**9  # ns until a temporary file is one that a killed run has left
@@ -44,16 +47,20 @@ def apply(vault: SyncedFolder, summary: Summary) -> IntegrityError | None:
     Raises:
         DiskFull: There is no room; nothing was changed.
         SafetyStop: A guard stopped; nothing was changed.
+        StoreUnavailable, StoreRefused, NoAccess: The store; of what is too much for one go, what came has its place.
     """
-    state = vault.state
-    with state.transaction():
-        before = set(state.aliases_on_disk())
-        applier = _Applier(vault, summary)
-        applier.run()
-        summary.conflicts = state.count_beside()
-        new = [alias for alias in state.aliases_on_disk() if alias not in before]
-        summary.aliases = [_alias_told(Places(state), alias) for alias in new]
-    return _told(applier.refused)
+    state, coming = vault.state, Coming(vault)
+    before, skipped, failed = set(state.aliases_on_disk()), len(summary.skipped), len(summary.failed)
+    while not coming.is_all:
+        del summary.skipped[skipped:], summary.failed[failed:]  # what is not done yet is listed anew
+        with state.transaction():
+            _Applier(vault, summary, coming).run()
+            summary.conflicts = state.count_beside()
+            new = [alias for alias in state.aliases_on_disk() if alias not in before]
+            summary.aliases = [_alias_told(Places(state), alias) for alias in new]
+        if coming.error is not None:
+            raise coming.error
+    return _told(list(coming.refused.values()))
 
 
 def _told(refused: list[IntegrityError]) -> IntegrityError | None:
@@ -90,20 +97,19 @@ class _Plan:
 
 
 class _Applier:
-    def __init__(self, vault: SyncedFolder, summary: Summary) -> None:
+    def __init__(self, vault: SyncedFolder, summary: Summary, coming: Coming) -> None:
         self._vault, self._state, self._folder = vault, vault.state, vault.folder
-        self._summary = summary
+        self._summary, self._coming = summary, coming
         self._plan = _Plan()
         self._disk, self._places = OnDisk(vault), Places(vault.state)
         self._looker = Looker(vault)
         self._staged: dict[bytes, Staged] = {}
         self._lacking: set[Place] = set()  # places of contents that cannot be had
-        self.refused: list[
-            IntegrityError
-        ] = []  # what is the matter with those of them that fail verification
 
     def run(self) -> None:
+        """Do one lot, or all that is left."""
         if self._state.count_due() == 0:
+            self._coming.is_all = True
             return
         leave_ignored(self._vault, self._summary)
         with suppress(CannotWrite, Unreadable):  # it would only have been tidy
@@ -111,6 +117,23 @@ class _Applier:
             empty_trash(self._vault)
         self._make_plan()
         self._find_what_stays()
+        if self._coming.is_first:
+            self._begin()
+        self._check_room()
+        try:
+            self._fetch()
+            self._folder.barrier()
+            if self._coming.is_all:
+                self._change()
+            else:
+                self._change_some()
+        finally:
+            for staged in self._staged.values():
+                staged.discard()
+        self._folder.barrier()
+
+    def _begin(self) -> None:
+        """Let the guard see all that is to happen, before the first of it does."""
         guard(
             self._vault,
             "pull",
@@ -118,15 +141,7 @@ class _Applier:
             gone=len(self._plan.gone),
             changed=self._plan.replaced,
         )
-        self._check_room()
-        try:
-            self._fetch()
-            self._folder.barrier()
-            self._change()
-        finally:
-            for staged in self._staged.values():
-                staged.discard()
-        self._folder.barrier()
+        self._coming.begin()
 
     # plan
 
@@ -215,43 +230,29 @@ class _Applier:
     # fetch
 
     def _fetch(self) -> None:
-        """Stage every content that the disk does not have."""
-        going = Going("pull", self._vault.progress)
-        going.total = self._state.size_of_steps()
-        downloader = Downloader(
-            self._vault, lambda size, sparse: self._folder.stage(size, sparse=sparse), going
-        )
-        for step, fetched in self._fetched(downloader):
+        """Stage a lot of the contents that the disk does not have, or all that are left."""
+        refused = self._coming.refused  # in an earlier lot
+        for step in [step for step in self._state.steps() if step.thing in refused] if refused else ():
+            self._lack(step, refused[step.thing])
+        for step, fetched in self._coming.fetch({*self._plan.waiting, *self._plan.later}):
             self._stage(step, fetched)
-            going.done(step.size)
-
-    def _fetched(self, downloader: Downloader) -> Iterator[tuple[Step, Fetched]]:
-        """Yield what has to come with its complete temporary file, or with why there is none."""
-        yield from downloader.singles(self._state.single_steps())
-        for step in self._state.other_steps():
-            if kind_of(node_of(step.thing)) is Kind.SYMLINK:
-                yield step, self._folder.stage_link(step.digest, step.mtime)
-            else:
-                stands = look_up(self._state, step.thing).shown
-                assert stands is not None
-                assert isinstance(stands.content, FileContent)
-                yield step, downloader.tried(node_of(step.thing), stands.content)
 
     def _stage(self, step: Step, fetched: Fetched) -> None:
         if isinstance(fetched, IntegrityError):
-            place = (step.parent, step.name)
-            self.refused.append(fetched)
-            if (
-                look_up(self._state, step.thing).row is None
-            ):  # else what there is of it gets there all the same
-                self._lacking.add(place)
-            path = self._places.path_in_tree(place)
-            self._summary.failed.append(failure(path, fetched.what))
+            self._coming.refused[step.thing] = fetched
+            self._lack(step, fetched)
             return
         if isinstance(fetched, StagedFile):
             fetched.set_meta(step.mtime, step.mode)
             fetched.close()
         self._staged[step.thing] = fetched
+
+    def _lack(self, step: Step, error: IntegrityError) -> None:
+        """List a content that cannot be had; what there is of its file stays, and gets its place all the same."""
+        place = (step.parent, step.name)
+        if look_up(self._state, step.thing).row is None:
+            self._lacking.add(place)
+        self._summary.failed.append(failure(self._places.path_in_tree(place), error.what))
 
     # change
 
@@ -278,6 +279,22 @@ class _Applier:
             ):
                 self._set_mode(due)
         settle_all(self._state, list(self._state.due()))
+
+    def _change_some(self) -> None:
+        """Give what has come its place, where nothing has to make way for it."""
+        open_closed_directories(self._vault)
+        waiting = {*self._plan.waiting, *self._plan.later}
+        new = [thing for thing in self._plan.directories if thing not in waiting and not self._is_here(thing)]
+        Arranger(self._vault, self._summary, self._guarded).run(sorted(new, key=self._depth))
+        self._places.forget()
+        for step in self._state.steps():
+            if step.thing in self._staged and step.thing not in waiting:
+                self._put_in_place(step)
+        self._coming.stuck |= self._staged.keys()
+        settle_all(self._state, list(self._state.due()))
+
+    def _is_here(self, thing: bytes) -> bool:
+        return look_up(self._state, thing).row is not None
 
     def _depth(self, thing: bytes) -> int:
         due = look_up(self._state, thing)
