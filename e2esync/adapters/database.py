@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 from e2esync.errors import Busy, DiskFull, E2ESyncError, NewerFormat
 
 _CACHE_KIB = 16 << 10
+_ROOM = 1 << 20  # bytes that a database takes for itself beside what it holds
 VERSION = 1  # of both databases
 
 
@@ -75,8 +77,8 @@ def errors(path: Path) -> Iterator[None]:
 def converted(error: sqlite3.DatabaseError, path: Path) -> E2ESyncError:
     """Return what an error of SQLite means."""
     said = str(error)
-    if "full" in said:
-        return DiskFull("the disk with the local state is full", why=f"there is no room in {path.parent}")
+    if "full" in said or _finds_no_room(error, path):
+        return DiskFull("the disk with e2esync's own files is full", why=f"there is no room in {path.parent}")
     if "locked" in said:
         return Busy("another e2esync works with this state", why=str(path))
     is_usable = isinstance(error, sqlite3.OperationalError)
@@ -85,6 +87,20 @@ def converted(error: sqlite3.DatabaseError, path: Path) -> E2ESyncError:
         why=said,
         fix=f"move {path} away; it is rebuilt from store and disk",
     )
+
+
+def _finds_no_room(error: sqlite3.DatabaseError, path: Path) -> bool:
+    """Return whether it is for want of room, which SQLite does not say where it opens what lies beside a database."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:
+        return True
+    if code & 0xFF not in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        return False
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _ROOM or (disk.f_files > 0 and not disk.f_favail)
 
 
 @contextmanager

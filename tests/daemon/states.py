@@ -376,16 +376,22 @@ def _too_much_comes(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def _state_has_no_room(scene: Scene) -> Iterator[None]:
-    filler = scene.laptop.home / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)) == 4096:
-            pass
+    fillers = [scene.laptop.home / f"filler-{number}" for number in range(3)]
+    _fill(fillers[0])
     for number in range(400):
         (scene.laptop.folder / f"more-{number}").write_text(f"{number}")
     yield
-    for _ in range(2):  # also where what is known has to be opened on the full disk
+    for filler in fillers[1:]:  # also where what is known has to be opened on the full disk
+        _fill(filler)
         assert scene.laptop.run("sync", check=False)["code"] == "disk-full"
-    filler.unlink()
+    for filler in fillers:
+        filler.unlink()
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)) == 4096:
+            pass
 
 
 ON_THE_DISKS = (

@@ -1,10 +1,11 @@
 """A disk that gets full under the local state is told as such, and the same command goes on once there is room."""
 
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
-from e2esync.adapters.database import DatabaseBroken
+from e2esync.adapters.database import DatabaseBroken, converted
 from e2esync.adapters.state import FolderState
 from e2esync.errors import DiskFull, NewerFormat
 from tests.engine.test_push_pull import base, many_files, sync
@@ -37,6 +38,38 @@ def test_a_full_disk_under_the_state_is_told_and_the_command_goes_on_with_room(p
     a.push()
     assert b.pull().skipped == []
     assert b.differs(a.tree()) == {}
+
+
+def failed(code, said="disk I/O error"):
+    error = sqlite3.OperationalError(said)
+    error.sqlite_errorcode = code
+    return error
+
+
+def disk(room=0, nodes=1):
+    return SimpleNamespace(f_bavail=room // 4096, f_frsize=4096, f_files=nodes, f_favail=nodes)
+
+
+@pytest.mark.parametrize(
+    ("error", "there"),
+    [
+        (failed(sqlite3.SQLITE_IOERR_SHMSIZE), disk(1 << 30)),  # the index beside the log does not grow
+        (failed(sqlite3.SQLITE_IOERR_WRITE), disk(4096)),
+        (failed(sqlite3.SQLITE_CANTOPEN, "unable to open database file"), disk(4096)),
+    ],
+)
+@pytest.mark.case(91)
+def test_a_state_that_cannot_be_opened_for_want_of_room_is_not_called_damaged(
+    tmp_path, monkeypatch, error, there
+):
+    monkeypatch.setattr("os.statvfs", lambda _: there)
+    assert isinstance(converted(error, tmp_path / "state.db"), DiskFull)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT])
+def test_a_state_that_cannot_be_used_where_there_is_room_is_called_that(tmp_path, monkeypatch, code):
+    monkeypatch.setattr("os.statvfs", lambda _: disk(1 << 30))
+    assert isinstance(converted(failed(code), tmp_path / "state.db"), DatabaseBroken)
 
 
 @pytest.mark.case(99)
