@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from e2esync.errors import (
     AGAIN,
     SAME,
     Busy,
+    DiskFull,
     E2ESyncError,
     IntegrityError,
     Locked,
@@ -108,6 +110,9 @@ def trouble_of(error: Exception, now: float) -> Trouble | None:
             state = State.NEEDS_YOU
         case _:
             state = State.ERROR
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error = DiskFull("a disk of this computer is full", why=str(error.filename or error.strerror))
+        state = State.NEEDS_YOU
     if isinstance(error, E2ESyncError):
         return Trouble(state, Need(error.code, error.what, _fix_here(error.fix), error.why), now)
     need = Need("bug", f"something went wrong that should not ({type(error).__name__})", "e2esync doctor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 
@@ -114,6 +115,12 @@ def test_an_error_that_should_not_be_says_what_to_do():
         "Error: something went wrong that should not (ZeroDivisionError);"
         " it is tried again, and if that does not help, run e2esync doctor."
     )
+
+
+def test_a_full_disk_is_one_for_a_person_whoever_met_it():
+    trouble = wrong(OSError(errno.ENOSPC, "No space left on device", "/home/anna/file"))
+    assert (trouble.state, trouble.need.code) == (State.NEEDS_YOU, "disk-full")
+    assert trouble.need.text == "a disk of this computer is full: /home/anna/file"
 
 
 def test_the_list_says_why_and_nothing_of_events_where_a_person_has_to_see_to_the_folder():

@@ -178,5 +178,5 @@ def _not_let_in(what: str, doing: str, answer: Answer, place: Place) -> Credenti
     return CredentialsRefused(
         f"this access key may not {right} {below}",
         why=what,
-        fix=f"let it {right} there, at your provider; e2esync doctor --store tells what else is missing",
+        fix=f"let it {right} there at your provider (e2esync doctor --store tells what else is missing)",
     )
