@@ -177,6 +177,7 @@ def _bytes(path: Path) -> bytes | None:
 
 ALL = "PUT GET HEAD LIST DELETE"
 CHANGES = "PUT DELETE"
+KEY, CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "AWS_SHARED_CREDENTIALS_FILE"  # variables
 
 
 def _line(fault: Fault, verbs: str = ALL) -> Callable[[Scene], AbstractContextManager[None]]:
@@ -196,14 +197,29 @@ def _refused(name: str, status: int, code: str, verbs: str, need: str) -> Case:
     return Case(name, _line(Refusal(status, code), verbs), "needs-you", need)
 
 
+@contextmanager
+def _wrong_secret(scene: Scene) -> Iterator[None]:
+    """Log in with a secret that is not that of the key, and then correct the file."""
+    path = Path(scene.laptop.place.env[CREDENTIALS])
+    before = path.read_text()
+    assert scene.proxy is not None
+    _write_key(path, scene.proxy.access_key, "wrong")
+    try:
+        _log_in(scene)
+        yield
+    finally:
+        path.write_text(before)
+
+
 ON_THE_WAY = (
     Case("network cut", _line(CutBefore()), "offline", None),
     _refused("bucket read-only", 403, "AccessDenied", CHANGES, "credentials-refused"),
-    _refused("access key withdrawn", 403, "InvalidAccessKeyId", ALL, "credentials-refused"),
+    Case("secret mistyped", _wrong_secret, "needs-you", "credentials-refused"),
     _refused("clock an hour off", 403, "RequestTimeTooSkewed", ALL, "clock-skew"),
     _refused("quota of the store", 403, "QuotaExceeded", CHANGES, "store-full"),
 )
 MORE_ON_THE_WAY = (
+    _refused("access key withdrawn", 403, "InvalidAccessKeyId", ALL, "credentials-refused"),
     Case("store in trouble", _line(Refusal(503, "ServiceUnavailable")), "offline", None),
     _refused("nothing allowed", 403, "AccessDenied", ALL, "credentials-refused"),
     _refused("credentials expired", 400, "ExpiredToken", ALL, "credentials-refused"),
@@ -473,11 +489,18 @@ UNDER_A_PASSPHRASE = (
 @contextmanager
 def on_a_line(server: S3Server, url: str, scratch: Path) -> Iterator[Scene]:
     """Give a laptop that reaches its store through a proxy."""
-    with (
-        FaultProxy(server) as proxy,
-        _running(_scene(scratch, Place(url, proxy.env()), Place(url, server.env()), proxy)) as scene,
-    ):
-        yield scene
+    with FaultProxy(server) as proxy:
+        variables = {name: value for name, value in proxy.env().items() if name not in KEY}
+        variables[CREDENTIALS] = str(
+            _write_key(scratch / "credentials", server.access_key, server.secret_key)
+        )
+        with _running(_scene(scratch, Place(url, variables), Place(url, server.env()), proxy)) as scene:
+            yield scene
+
+
+def _write_key(path: Path, access: str, secret: str) -> Path:
+    path.write_text(f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n")
+    return path
 
 
 @contextmanager

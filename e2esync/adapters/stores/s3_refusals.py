@@ -171,7 +171,7 @@ def _not_let_in(what: str, doing: str, answer: Answer, place: Place) -> Credenti
         return CredentialsRefused(
             "the store does not know this access key, or the secret does not belong to it",
             why=what,
-            fix="check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or --profile",
+            fix="check ~/.aws/credentials, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or --profile",
         )
     below = f'under "{place.prefix}/"' if place.prefix else f'in "{place.bucket}"'
     right = _RIGHTS.get(doing, "do that")
