@@ -131,6 +131,7 @@ class Case:
     need: str | None  # the code of what a person has to see to
     is_folder_there: bool = True  # while it lasts
     deletes: bool = False
+    is_in_the_way: bool = True  # of all that is saved meanwhile
 
     @property
     def code(self) -> int:
@@ -147,8 +148,8 @@ def show(scene: Scene, case: Case) -> Shown:
         paths += [scene.save(scene.laptop)] if case.is_folder_there else []
         scene.wait_for(case.state)
         shown = scene.read()
-        assert not scene.both_have(paths)
-    began = time.monotonic()
+        assert not (case.is_in_the_way and scene.both_have(paths))
+        began = time.monotonic()  # what lifts it counts: commands that a person types take their time
     scene.wait_until_both_have(paths)
     scene.wait_for("up-to-date")
     recovery = time.monotonic() - began
@@ -252,9 +253,10 @@ def _many_removed(scene: Scene) -> Iterator[None]:
     for path in paths:
         (scene.laptop.folder / path).write_text(path.name)
     scene.wait_until_both_have(paths)
-    scene.wait_for("up-to-date")
+    scene.laptop.run("pause")  # so that all go at once, however slow this is
     for path in paths[:50]:
         (scene.laptop.folder / path).unlink()
+    scene.laptop.run("resume")
     yield
     assert all((scene.desk.folder / path).exists() for path in paths)
     assert scene.laptop.run("sync", "--accept-risk", "mass-delete")["deleted_remote"] == 50
@@ -269,6 +271,7 @@ def _saved_on_both(scene: Scene) -> Iterator[None]:
     here, there = scene.laptop.folder / both, scene.desk.folder / both
     here.write_text("before")
     scene.wait_until_both_have([both])
+    scene.wait_for("up-to-date")
     scene.laptop.run("pause")
     here.write_text("by the laptop")
     there.write_text("by the desk")
@@ -287,7 +290,7 @@ IN_THE_FOLDER = (
         is_folder_there=False,
     ),
     Case("most files removed", _many_removed, "needs-you", "safety-stop", deletes=True),
-    Case("conflict", _saved_on_both, "needs-you", "conflict"),
+    Case("conflict", _saved_on_both, "needs-you", "conflict", is_in_the_way=False),
 )
 STORE_AWAY = Case(
     "directory of the store away", _away(lambda scene: Path(scene.laptop.place.url)), "needs-you", "no-bucket"
@@ -411,8 +414,8 @@ def _fill(path: Path) -> None:
 
 
 ON_THE_DISKS = (
-    Case("disk full, something comes", _too_much_comes, "needs-you", "disk-full"),
-    Case("disk of the home full", _state_has_no_room, "needs-you", "disk-full"),
+    Case("disk full, something comes", _too_much_comes, "needs-you", "disk-full", is_in_the_way=False),
+    Case("disk of the home full", _state_has_no_room, "needs-you", "disk-full", is_in_the_way=False),
     Case("disk torn out", _torn_out, "needs-you", "safety-stop", is_folder_there=False),
     Case("disk unmounted in a pause", _unmounted, "needs-you", "safety-stop", is_folder_there=False),
 )
@@ -477,10 +480,8 @@ def _type(device: Device, passphrase: str) -> None:
 
 
 KEYRING = Case("keyring locked at login", _keyring_locked, "locked", "locked")
-UNDER_A_PASSPHRASE = (
-    Case("file of the passphrase away", _passphrase_away, "locked", "locked"),
-    Case("nobody to ask for the passphrase", _nobody_to_ask, "locked", "locked"),
-)
+NOBODY_TO_ASK = Case("nobody to ask for the passphrase", _nobody_to_ask, "locked", "locked")
+NO_PASSPHRASE = Case("file of the passphrase away", _passphrase_away, "locked", "locked")
 
 
 # --- scenes -------------------------------------------------------------------------------------------------

@@ -11,10 +11,9 @@ from moto_fixtures.plugin import BUCKET
 from tests.daemon.states import (
     IN_THE_FOLDER,
     KEYRING,
+    NOBODY_TO_ASK,
     ON_THE_DISKS,
     ON_THE_WAY,
-    STORE_AWAY,
-    UNDER_A_PASSPHRASE,
     Case,
     Scene,
     can_mount,
@@ -70,12 +69,6 @@ def disks(tmp_path_factory):
         yield scene
 
 
-@pytest.fixture(scope="module")
-def passphrase(tmp_path_factory):
-    with with_a_passphrase(tmp_path_factory.mktemp("passphrase")) as scene:
-        yield scene
-
-
 @pytest.mark.slow
 @pytest.mark.server
 @pytest.mark.parametrize("case", ON_THE_WAY, ids=named)
@@ -84,8 +77,8 @@ def test_what_is_on_the_way_to_the_store_is_told_and_gone_on_with(line, case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [*IN_THE_FOLDER, STORE_AWAY], ids=named)
-def test_what_is_in_the_folder_and_the_store_is_told_and_gone_on_with(folders, case):
+@pytest.mark.parametrize("case", IN_THE_FOLDER, ids=named)
+def test_what_is_in_the_folder_is_told_and_gone_on_with(folders, case):
     is_told_well(folders, case)
 
 
@@ -102,6 +95,6 @@ def test_a_keyring_that_is_locked_at_login_is_told_and_gone_on_with_once_it_open
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", UNDER_A_PASSPHRASE, ids=named)
-def test_a_passphrase_that_nobody_gives_is_told_and_gone_on_with_once_it_is_there(passphrase, case):
-    is_told_well(passphrase, case)
+def test_a_passphrase_that_nobody_was_there_to_type_is_told_and_gone_on_with_once_it_is_typed(tmp_path):
+    with with_a_passphrase(tmp_path) as scene:
+        is_told_well(scene, NOBODY_TO_ASK)

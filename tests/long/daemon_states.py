@@ -18,10 +18,11 @@ from tests.daemon.states import (
     IN_THE_FOLDER,
     KEYRING,
     MORE_ON_THE_WAY,
+    NO_PASSPHRASE,
+    NOBODY_TO_ASK,
     ON_THE_DISKS,
     ON_THE_WAY,
     STORE_AWAY,
-    UNDER_A_PASSPHRASE,
     Case,
     Scene,
     can_mount,
@@ -61,7 +62,7 @@ def _scenes(line: Opening, scratch: Path) -> list[tuple[Opening, Sequence[Case]]
         (line, (*ON_THE_WAY, *MORE_ON_THE_WAY)),
         (in_a_directory, (*IN_THE_FOLDER, STORE_AWAY)),
         (with_a_keyring, (KEYRING,)),
-        (with_a_passphrase, UNDER_A_PASSPHRASE),
+        (with_a_passphrase, (NO_PASSPHRASE, NOBODY_TO_ASK)),
     ]
     if can_mount(scratch):
         return [*found, (on_disks, ON_THE_DISKS)]
