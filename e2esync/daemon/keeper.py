@@ -7,14 +7,13 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from e2esync.daemon.holding import Holding
 from e2esync.daemon.ports import Ground, Order, Reading, Times
-from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule
+from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule, Touch
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, lasting, state_of, trouble_of
-from e2esync.engine.glance import differs, emptied
+from e2esync.engine.glance import differs, emptied, large
 from e2esync.engine.heartbeat import is_behind
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
@@ -58,6 +57,7 @@ class Keeper:
         self._trouble: Trouble | None = None
         self._work: Work | None = None
         self._stage_began = self._reported = 0.0
+        self._turn = Turn(0.0, 0)
         self._progress: Progress | None = None  # of an order
         self.rounds = 0
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -224,12 +224,13 @@ class Keeper:
         with self._change:
             taken = self._schedule.take(job)
         began, aside = self._times.steady(), None
+        self._turn = Turn(began, self.ground.traffic().up)
         summary: Summary | None = None
         try:
             self._held.open()
             if job.kind is Kind.WHOLE and not self._held.is_watched:
                 self._held.watch(self)  # before everything is looked at: what happens meanwhile is told of
-            job = self._without_emptied(job, taken)
+            job = self._narrowed(job, taken)
             try:
                 summary = self._held.work(lambda vault: self._do(vault, job))
             except IntegrityError as error:  # one device's word was set aside; all else was done
@@ -265,19 +266,21 @@ class Keeper:
         self._show("looking", 0, None)
         return sync(vault, within=job.within, beat=job.kind is Kind.BEAT)
 
-    def _without_emptied(self, job: Job, taken: dict[bytes, Any]) -> Job:
-        """Leave out files that have just become empty, once."""
+    def _narrowed(self, job: Job, taken: dict[bytes, Touch]) -> Job:
+        """Leave out files that have just become empty, once, and large ones where there are others."""
         if job.kind is not Kind.TOUCHED or job.within is None:
             return job
+        vault = self._held.open()
+        empty, slow = emptied(vault, job.within), large(vault, job.within)
         with self._change:
-            held = {
-                path
-                for path in emptied(self._held.open(), job.within)
-                if self._schedule.hold(path, taken[path], self._times.steady())
-            }
-        for path in held:
+            now = self._times.steady()
+            held = {path for path in empty if self._schedule.hold(path, taken[path], now)}
+            deferred = slow - held if job.within - held - slow else set()
+            for path in deferred:
+                self._schedule.defer(path, taken[path])
+        for path in held | deferred:
             del taken[path]
-        return job._replace(within=job.within - held)
+        return job._replace(within=job.within - held - deferred)
 
     def _obey(self, order: Order) -> None:
         """Do what a command wants; what goes wrong is its to say."""
@@ -327,8 +330,10 @@ class Keeper:
 
     # what went wrong
 
-    def _failed(self, job: Job, taken: dict[bytes, Any], error: Exception) -> None:
+    def _failed(self, job: Job, taken: dict[bytes, Touch], error: Exception) -> None:
         self._held.close()
+        for touch in taken.values() if isinstance(error, GaveWay) else ():
+            touch.is_large = True
         if job.kind is Kind.WHOLE and isinstance(error, SafetyStop):
             self._held.unwatch()  # what was there is maybe not the folder: once that is back, nothing would be told
         now = self._times.wall()
@@ -355,6 +360,7 @@ class Keeper:
         if now - self._reported >= TELLS:
             self._reported = now
             self._report()
+            self._end_turn(now, is_sending=stage == "push" and done != total)
         if self._progress is not None:
             self._progress(stage, done, total)
 
@@ -363,12 +369,42 @@ class Keeper:
         is_own = self._progress is None  # what a command wants is done
         return is_own and (self._is_ending or self._schedule.paused or self._lent > 0)
 
+    def _end_turn(self, now: float, *, is_sending: bool) -> None:
+        """Break a round off that sends for long, if something was saved meanwhile: that goes first."""
+        if self._progress is None and is_sending and self._turn.is_over(now, self.ground.traffic().up):
+            with self._change:
+                waits = self._schedule.has_small(now)
+            if waits:
+                raise GaveWay("something else goes first", why="what was sent need not be sent again")
+
+
+@dataclass(slots=True)
+class Turn:
+    """How long a round may send before others get their turn.
+
+    At least as long as it took until it sent anything: when it goes on, all that was sent is read again, and
+    so it gets on by half of the time after all.
+    """
+
+    began: float
+    sent: int  # bytes, by then
+    sends_since: float | None = None
+
+    def is_over(self, now: float, sent: int) -> bool:
+        """Return whether it has had its turn; `sent`: bytes by now."""
+        if self.sends_since is None:
+            if sent > self.sent:
+                self.sends_since = now
+            return False
+        return now - self.sends_since >= max(TURN, self.sends_since - self.began)
+
 
 class GaveWay(Busy):
-    """A round was broken off, since somebody wants the folder, or nothing to be done."""
+    """A round was broken off: somebody wants the folder, or something else to be done, or nothing."""
 
 
 HANGS = 3 * 3600.0  # seconds: a file of a terabyte may be read for so long, and nothing is told meanwhile
+TURN = 30.0  # seconds
 TELLS = 1.0  # seconds between two words on how far a round is
 SLEPT = 5.0  # seconds by which the clocks differ after the machine has slept
 

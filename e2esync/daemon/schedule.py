@@ -53,6 +53,7 @@ class Touch:
     last: float
     held_until: float = 0.0
     was_held: bool = False
+    is_large: bool = False  # takes so long that all else goes first
 
 
 class Outcome(NamedTuple):
@@ -123,6 +124,11 @@ class Schedule:
         self._touched.setdefault(path, touch)
         return True
 
+    def defer(self, path: bytes, touch: Touch) -> None:
+        """Let a taken path wait for all that is done sooner."""
+        touch.is_large = True
+        self._touched.setdefault(path, touch)
+
     def pause(self) -> None:
         """Do nothing until `resume`."""
         self.paused = True
@@ -177,7 +183,12 @@ class Schedule:
         waited = min(touch.first for touch in touched.values()) + self.pace.patience <= now
         if not waited and max(touch.last for touch in touched.values()) + self.pace.settle > now:
             return frozenset()
-        return frozenset(path for path, touch in touched.items() if self._is_ready(touch, now))
+        ready = frozenset(path for path, touch in touched.items() if self._is_ready(touch, now))
+        return frozenset(path for path in ready if not touched[path].is_large) or ready
+
+    def has_small(self, now: float) -> bool:
+        """Return whether something that is done soon could be taken now."""
+        return any(not self._touched[path].is_large for path in self._ready(now))
 
     def _is_ready(self, touch: Touch, now: float) -> bool:
         is_quiet = max(touch.last + self.pace.settle, touch.held_until) <= now

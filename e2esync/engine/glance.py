@@ -10,6 +10,7 @@ from e2esync.engine.scan import scan
 from e2esync.engine.vault import Clock, SyncedFolder
 from e2esync.tree.keys import ROOT
 
+LARGE = 64 << 20  # bytes
 _NO_WAITING = Clock(
     time.time_ns, lambda _seconds: None
 )  # what is gone is looked at again when it is published
@@ -40,6 +41,19 @@ def emptied(vault: SyncedFolder, within: Collection[bytes]) -> set[bytes]:
         except Unreadable:
             continue  # the scan says so
         if here is not None and (here.kind, here.size) == ("f", 0) and _had_content(vault, path):
+            found.add(path)
+    return found
+
+
+def large(vault: SyncedFolder, within: Collection[bytes]) -> set[bytes]:
+    """Return which of these are files that take a while to send."""
+    found = set()
+    for path in within:
+        try:
+            here = vault.folder.stat(path)
+        except Unreadable:
+            continue  # the scan says so
+        if here is not None and here.kind == "f" and here.size >= LARGE:
             found.add(path)
     return found
 

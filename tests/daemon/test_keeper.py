@@ -11,6 +11,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from e2esync.daemon.keeper import Turn
 from e2esync.daemon.ports import Order
 from e2esync.daemon.standing import State, sentence
 from e2esync.engine.vault import silent
@@ -247,6 +248,12 @@ def test_how_far_it_is_is_told_while_it_works(watched, monkeypatch):
     assert {one.state for one in laptop.seen if one.work is not None} == {State.SYNCING}
 
 
+def one_file(dev) -> None:
+    """What is published before: of a folder that has published nothing, everything is looked at."""
+    (dev.root / "kept").write_bytes(b"kept")
+    dev.push()
+
+
 class Counted:
     """A store that says when it has taken a pack, and waits for an answer."""
 
@@ -269,7 +276,7 @@ def sending(watched):
     """A keeper that sends a film, and has sent the first part of it when `cut` is called."""
 
     def start(cut):
-        laptop = watched()
+        laptop = watched(prepare=one_file)
         laptop.wait(is_up_to_date)
         begun, go_on = threading.Event(), threading.Event()
 
@@ -292,10 +299,10 @@ def test_a_pause_breaks_off_what_is_on_its_way_and_it_goes_on_where_it_was(sendi
     laptop, store = sending(lambda laptop: laptop.keeper.pause())
     laptop.wait(lambda one: one.work is None)
     assert laptop.keeper.standing.state is State.PAUSED
-    assert laptop.keeper.standing.survey.files == 0
+    assert laptop.keeper.standing.survey.files == 1
     assert 0 < store.sent < 100 << 20
     laptop.keeper.resume()
-    laptop.wait(lambda one: one.survey.files == 1)
+    laptop.wait(lambda one: one.survey.files == 2)
     assert store.sent < 112 << 20  # else the packs that were sent came again
     assert State.ERROR not in {one.state for one in laptop.seen}
 
@@ -314,7 +321,7 @@ def test_a_command_that_wants_the_folder_does_not_wait_for_a_long_upload(sending
     assert not laptop.ground.is_open
     assert store.sent < 100 << 20
     laptop.keeper.take_back()
-    laptop.wait(lambda one: one.survey.files == 1)
+    laptop.wait(lambda one: one.survey.files == 2)
     assert store.sent < 112 << 20  # else the packs that were sent came again
 
 
@@ -322,6 +329,46 @@ def test_whoever_ends_it_does_not_wait_for_a_long_upload(sending):
     laptop, store = sending(lambda laptop: laptop.keeper.end_soon())
     laptop.keeper.end()
     assert 0 < store.sent < 100 << 20
+
+
+def test_what_is_saved_while_a_large_file_is_sent_does_not_wait_for_it(sending, monkeypatch):
+    monkeypatch.setattr("e2esync.daemon.keeper.TURN", 0.0)
+    monkeypatch.setattr("e2esync.daemon.keeper.TELLS", 0.0)
+
+    def save(laptop) -> None:
+        (laptop.ground.dev.root / "note").write_bytes(b"note")
+        laptop.keeper.touched(b"note")
+
+    laptop, store = sending(save)
+    laptop.wait(lambda one: one.survey.files == 3)
+    first = next(one for one in laptop.seen if one.survey.files == 2)
+    assert first.survey.bytes == 8  # the note, and not the film
+    assert store.sent < 112 << 20
+
+
+def test_of_what_was_saved_at_one_time_the_large_files_go_last(watched, monkeypatch):
+    monkeypatch.setattr("e2esync.engine.glance.LARGE", 1 << 20)
+    laptop = watched(prepare=one_file)
+    laptop.wait(is_up_to_date)
+    laptop.keeper.pause()
+    for name, size in (("film", 2 << 20), ("note", 4), ("other film", 1 << 20)):
+        (laptop.ground.dev.root / name).write_bytes(bytes(size))
+        laptop.keeper.touched(name.encode())
+    laptop.keeper.resume()
+    laptop.wait(lambda one: one.survey.files == 4)
+    assert list(dict.fromkeys(one.survey.files for one in laptop.seen if one.survey.files)) == [1, 2, 4]
+
+
+def test_a_turn_is_at_least_as_long_as_it_took_to_come_back_to_where_it_was():
+    turn = Turn(began=100.0, sent=7)
+    assert not turn.is_over(1e6, 7)
+    assert not turn.is_over(200.0, 8)
+    assert not turn.is_over(299.0, 9)
+    assert turn.is_over(300.0, 9)
+    soon = Turn(began=100.0, sent=7)
+    assert not soon.is_over(101.0, 8)
+    assert not soon.is_over(130.0, 9)
+    assert soon.is_over(131.0, 9)
 
 
 def test_what_a_command_wants_is_done_also_where_it_is_paused_meanwhile(watched):

@@ -180,6 +180,22 @@ def test_what_never_rests_is_taken_after_a_while_and_again():
     assert taken[0] == NOW + s.PATIENCE
 
 
+def test_what_is_large_waits_for_what_is_not_and_goes_then():
+    schedule = made(poll=1e6)
+    for path in (b"film", b"a"):
+        schedule.touch(path, NOW)
+    job = schedule.next(NOW + s.SETTLE)
+    assert job == Job(Kind.TOUCHED, frozenset([b"film", b"a"]))
+    touches = schedule.take(job)
+    schedule.defer(b"film", touches[b"film"])
+    assert not schedule.has_small(NOW + s.SETTLE)
+    schedule.touch(b"b", NOW + 3)
+    assert schedule.has_small(NOW + 3 + s.SETTLE)
+    assert schedule.next(NOW + 3 + s.SETTLE) == Job(Kind.TOUCHED, B)
+    done(schedule, Job(Kind.TOUCHED, B), NOW + 6)
+    assert schedule.next(NOW + 6) == Job(Kind.TOUCHED, frozenset([b"film"]))
+
+
 def test_a_look_at_everything_waits_for_what_is_being_saved_and_not_for_ever():
     schedule = made(poll=1e6)
     now = schedule.whole_at
