@@ -7,12 +7,13 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from e2esync.daemon.holding import Holding
 from e2esync.daemon.ports import Ground, Order, Reading, Times
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule, Touch
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, lasting, state_of, trouble_of
+from e2esync.daemon.turn import Turn
 from e2esync.engine.glance import differs, emptied, large
 from e2esync.engine.heartbeat import is_behind
 from e2esync.engine.pull import pull
@@ -378,33 +379,11 @@ class Keeper:
                 raise GaveWay("something else goes first", why="what was sent need not be sent again")
 
 
-@dataclass(slots=True)
-class Turn:
-    """How long a round may send before others get their turn.
-
-    At least as long as it took until it sent anything: when it goes on, all that was sent is read again, and
-    so it gets on by half of the time after all.
-    """
-
-    began: float
-    sent: int  # bytes, by then
-    sends_since: float | None = None
-
-    def is_over(self, now: float, sent: int) -> bool:
-        """Return whether it has had its turn; `sent`: bytes by now."""
-        if self.sends_since is None:
-            if sent > self.sent:
-                self.sends_since = now
-            return False
-        return now - self.sends_since >= max(TURN, self.sends_since - self.began)
-
-
 class GaveWay(Busy):
     """A round was broken off: somebody wants the folder, or something else to be done, or nothing."""
 
 
 HANGS = 3 * 3600.0  # seconds: a file of a terabyte may be read for so long, and nothing is told meanwhile
-TURN = 30.0  # seconds
 TELLS = 1.0  # seconds between two words on how far a round is
 SLEPT = 5.0  # seconds by which the clocks differ after the machine has slept
 

@@ -11,9 +11,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from e2esync.daemon.keeper import Turn
 from e2esync.daemon.ports import Order
 from e2esync.daemon.standing import State, sentence
+from e2esync.daemon.turn import Turn
 from e2esync.engine.vault import silent
 from e2esync.errors import Busy, E2ESyncError, Locked, SafetyStop, StoreUnavailable
 from tests.daemon.ground import DEADLINE
@@ -332,7 +332,7 @@ def test_whoever_ends_it_does_not_wait_for_a_long_upload(sending):
 
 
 def test_what_is_saved_while_a_large_file_is_sent_does_not_wait_for_it(sending, monkeypatch):
-    monkeypatch.setattr("e2esync.daemon.keeper.TURN", 0.0)
+    monkeypatch.setattr("e2esync.daemon.turn.TURN", 0.0)
     monkeypatch.setattr("e2esync.daemon.keeper.TELLS", 0.0)
 
     def save(laptop) -> None:
