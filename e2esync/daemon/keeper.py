@@ -125,7 +125,7 @@ class Keeper:
             self._change.notify_all()
 
     def make_way(self) -> None:
-        """Let go of the folder until `take_back`, breaking off the round on its way; return once it is free."""
+        """Let go of the folder until `take_back`, once the round on its way is done or had its turn; return when it is free."""
         with self._change:
             self._lent += 1
             self._change.notify_all()
@@ -368,13 +368,13 @@ class Keeper:
     def _gives_way(self) -> bool:
         """Return whether the round is to be broken off here, as a failing store could do: it goes on another time."""
         is_own = self._progress is None  # what a command wants is done
-        return is_own and (self._is_ending or self._schedule.paused or self._lent > 0)
+        return is_own and (self._is_ending or self._schedule.paused)
 
     def _end_turn(self, now: float, *, is_sending: bool) -> None:
-        """Break a round off that sends for long, if something was saved meanwhile: that goes first."""
+        """Break a round off that sends for long, if a command wants the folder or something else was saved: that goes first."""
         if self._progress is None and is_sending and self._turn.is_over(now, self.ground.traffic().up):
             with self._change:
-                waits = self._schedule.has_small(now)
+                waits = self._lent > 0 or self._schedule.has_small(now)
             if waits:
                 raise GaveWay("something else goes first", why="what was sent need not be sent again")
 

@@ -307,7 +307,11 @@ def test_a_pause_breaks_off_what_is_on_its_way_and_it_goes_on_where_it_was(sendi
     assert State.ERROR not in {one.state for one in laptop.seen}
 
 
-def test_a_command_that_wants_the_folder_does_not_wait_for_a_long_upload(sending):
+def test_a_command_that_wants_the_folder_waits_for_a_turn_of_a_long_upload_and_no_longer(
+    sending, monkeypatch
+):
+    monkeypatch.setattr("e2esync.daemon.turn.TURN", 0.0)
+    monkeypatch.setattr("e2esync.daemon.keeper.TELLS", 0.0)
     asking = []
 
     def ask(laptop) -> None:
