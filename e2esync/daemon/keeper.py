@@ -371,10 +371,11 @@ class Keeper:
         return is_own and (self._is_ending or self._schedule.paused)
 
     def _end_turn(self, now: float, *, is_sending: bool) -> None:
-        """Break a round off that sends for long, if a command wants the folder or something else was saved: that goes first."""
+        """Break a round off that sends for long, if a command waits or something else was saved: that goes first."""
         if self._progress is None and is_sending and self._turn.is_over(now, self.ground.traffic().up):
             with self._change:
-                waits = self._lent > 0 or self._schedule.has_small(now)
+                has_order = any(isinstance(each, Order) for each in self._orders)
+                waits = has_order or self._lent > 0 or self._schedule.has_small(now)
             if waits:
                 raise GaveWay("something else goes first", why="what was sent need not be sent again")
 

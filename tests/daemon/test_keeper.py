@@ -350,6 +350,21 @@ def test_what_is_saved_while_a_large_file_is_sent_does_not_wait_for_it(sending, 
     assert store.sent < 112 << 20
 
 
+def test_a_command_that_is_handed_over_while_a_large_file_is_sent_does_not_wait_for_it(sending, monkeypatch):
+    monkeypatch.setattr("e2esync.daemon.turn.TURN", 0.0)
+    monkeypatch.setattr("e2esync.daemon.keeper.TELLS", 0.0)
+    told: list[tuple] = []
+    done: Future = Future()
+
+    def ask(laptop) -> None:
+        laptop.keeper.order(Order("sync", False, frozenset(), lambda *each: told.append(each), done))
+
+    _, store = sending(ask)
+    assert done.result(DEADLINE).uploaded_files == 1  # and its progress is that of the command
+    assert told[-1] == ("push", 100 << 20, 100 << 20)
+    assert store.sent < 112 << 20
+
+
 def test_of_what_was_saved_at_one_time_the_large_files_go_last(watched, monkeypatch):
     monkeypatch.setattr("e2esync.engine.glance.LARGE", 1 << 20)
     laptop = watched(prepare=one_file)
