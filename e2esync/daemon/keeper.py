@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from e2esync.daemon.holding import Holding
 from e2esync.daemon.ports import Ground, Order, Reading, Times
+from e2esync.daemon.rate import Rate
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule, Touch
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, lasting, state_of, trouble_of
 from e2esync.daemon.turn import Turn
@@ -57,7 +58,8 @@ class Keeper:
         self._held = Holding(ground, self._show)
         self._trouble: Trouble | None = None
         self._work: Work | None = None
-        self._stage_began = self._reported = 0.0
+        self._reported = 0.0
+        self._rate = Rate()
         self._turn = Turn(0.0, 0)
         self._progress: Progress | None = None  # of an order
         self.rounds = 0
@@ -354,10 +356,13 @@ class Keeper:
             if self._gives_way():
                 raise GaveWay("the round was broken off", why="what it has sent need not be sent again")
             before = self._work
-            if before is None or before.stage != stage:
-                self._stage_began = now
-            since = before.since if before is not None and before.stage == stage else self._times.wall()
-            self._work = Work(stage, done, total, since, now - self._stage_began)
+            is_new = before is None or before.stage != stage
+            since = self._times.wall() if before is None or is_new else before.since
+            if is_new:
+                self._rate = Rate()
+            if is_new or now - self._reported >= TELLS:
+                self._rate.note(now, done)
+            self._work = Work(stage, done, total, since, self._rate.value)
         if now - self._reported >= TELLS:
             self._reported = now
             self._report()

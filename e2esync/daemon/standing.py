@@ -26,8 +26,6 @@ from e2esync.errors import (
 )
 from e2esync.model.amounts import remaining_text, size_text
 
-TELLING = 2.0  # seconds of work before its rate says anything
-
 
 class State(StrEnum):
     """How a folder, or all of them, stand. The first of these that one folder is in is that of all."""
@@ -58,12 +56,7 @@ class Work:
     done: int  # bytes of files where it is sent or received, else things
     total: int | None
     since: float  # when the stage began, in seconds since 1970
-    took: float  # seconds from then until `done` was so much
-
-    @property
-    def rate(self) -> float | None:
-        """How much is done in a second; None as long as nobody can tell."""
-        return self.done / self.took if self.took >= TELLING and self.done else None
+    rate: float | None = None  # how much is done in a second; None as long as nobody can tell
 
     @property
     def remaining(self) -> float | None:
