@@ -55,6 +55,7 @@ class Keeper:
         )
         self._lent = 0  # how many commands work on the folder by themselves, or wait for it
         self._is_away = False  # it is closed, and stays so as long as it is lent
+        self._is_owed = False  # it was lent: what is due is done first, before it is lent again
         self._held = Holding(ground, self._show)
         self._trouble: Trouble | None = None
         self._work: Work | None = None
@@ -137,6 +138,8 @@ class Keeper:
         """Go on with the folder, once nobody has it any more."""
         with self._change:
             self._lent -= 1
+            if not self._lent:
+                self._is_away, self._is_owed = False, True
             self._change.notify_all()
 
     def is_well(self) -> bool:
@@ -203,7 +206,7 @@ class Keeper:
             while True:
                 if self._is_ending:
                     return None
-                self._is_away = self._lent > 0
+                self._is_away = self._lent > 0 and not self._is_owed
                 if self._is_away:
                     self._held.close()
                     self._change.notify_all()
@@ -214,9 +217,11 @@ class Keeper:
                 if self._schedule.paused:
                     self._held.close()  # so that the disk of the folder can be unmounted
                 now = self._times.steady()
-                job = self._schedule.next(now)
+                job, was_owed, self._is_owed = self._schedule.next(now), self._is_owed, False
                 if job is not None:
                     return job
+                if was_owed and self._lent:
+                    continue
                 wakes = self._schedule.wakes_at()
                 before = self._times.awake()
                 self._times.wait(self._change, None if wakes is None else max(wakes - now, 0.0) + 0.001)

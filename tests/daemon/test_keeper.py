@@ -452,6 +452,20 @@ def test_the_folder_is_let_go_of_for_a_command_that_works_by_itself(watched):
     laptop.wait_rounds(2)
 
 
+def test_who_asks_for_the_folder_again_and_again_gets_it_after_what_is_due(watched):
+    laptop = watched()
+    laptop.wait(is_up_to_date)
+    laptop.keeper.make_way()
+    for number in range(10):
+        (laptop.ground.dev.root / str(number)).write_bytes(b"%d" % number)
+        laptop.keeper.touched(b"%d" % number)
+        laptop.keeper.take_back()
+        laptop.keeper.make_way()
+        assert not laptop.ground.is_open
+        assert laptop.keeper.standing.survey.files == number + 1
+    laptop.keeper.take_back()
+
+
 def test_who_asks_for_the_folder_while_it_is_being_opened_gets_it_closed(watched):
     laptop = watched()
     laptop.wait(is_up_to_date)
