@@ -86,7 +86,7 @@ class Places:
         while number not in self._depths:
             place = self.in_tree(number)
             if place is None or len(above) > MAX_DEPTH:
-                raise BadObject("a value of the tree stands in no directory")
+                raise BadObject("a value of the tree stands in no directory, or too deep")
             above.append(number)
             number = place[0]
         depth = self._depths[number]

@@ -50,7 +50,7 @@ ROWS = [
         "gedit",
         ("1",),
         ("write .gedit-save-UR4EC0 new", "move 1 1~", "move .gedit-save-UR4EC0 1"),
-        Published(contents=1, moved=1),
+        Published(contents=2),
     ),
     Row(
         "safe save of a mac",
