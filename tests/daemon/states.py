@@ -22,7 +22,6 @@ from e2esync.adapters.control import Control
 from moto_fixtures.faulty_proxy import FaultProxy
 from moto_fixtures.faulty_rules import CutBefore, Fault, Refusal, Rule
 from moto_fixtures.servers import S3Server
-from tests.daemon.fakering import DIRECTORY
 from tests.daemon.fire import PACE, until
 from tests.long.rig import PROGRAM, Device, Place
 
@@ -30,6 +29,7 @@ DEADLINE = 90.0  # seconds in which what has to come comes, on any machine
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
 PASSPHRASE = "E2ESYNC_PASSPHRASE_FILE"  # the name of a variable
+RING = "FAKE_KEYRING"  # likewise: of tests.daemon.fakering, which is for processes of their own, and not imported here
 
 
 @dataclass(frozen=True)
@@ -432,7 +432,7 @@ def _log_in(scene: Scene) -> None:
 
 @contextmanager
 def _keyring_locked(scene: Scene) -> Iterator[None]:
-    key = Path(scene.laptop.place.env[DIRECTORY]) / "open"
+    key = Path(scene.laptop.place.env[RING]) / "open"
     key.unlink()
     _log_in(scene)
     yield
@@ -530,7 +530,7 @@ def with_a_keyring(scratch: Path) -> Iterator[Scene]:
     variables = {
         "PYTHON_KEYRING_BACKEND": "tests.daemon.fakering.FileRing",
         "PYTHONPATH": str(ROOT),
-        DIRECTORY: str(ring),
+        RING: str(ring),
     }
     with _running(_beside(scratch, variables), "--key-store", "keyring") as scene:
         yield scene
