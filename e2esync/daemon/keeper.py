@@ -15,7 +15,7 @@ from e2esync.daemon.rate import Rate
 from e2esync.daemon.schedule import Job, Kind, Outcome, Pace, Schedule, Touch
 from e2esync.daemon.standing import FolderStanding, State, Trouble, Work, lasting, state_of, trouble_of
 from e2esync.daemon.turn import Turn
-from e2esync.engine.glance import differs, emptied, large
+from e2esync.engine.glance import differs, emptied, file_sizes, large
 from e2esync.engine.heartbeat import is_behind
 from e2esync.engine.pull import pull
 from e2esync.engine.push import push
@@ -279,7 +279,8 @@ class Keeper:
         if job.kind is not Kind.TOUCHED or job.within is None:
             return job
         vault = self._held.open()
-        empty, slow = emptied(vault, job.within), large(vault, job.within)
+        sizes = file_sizes(vault, job.within)
+        empty, slow = emptied(vault, sizes), large(sizes)
         with self._change:
             now = self._times.steady()
             held = {path for path in empty if self._schedule.hold(path, taken[path], now)}
@@ -357,6 +358,7 @@ class Keeper:
 
     def _show(self, stage: str, done: int, total: int | None) -> None:
         now = self._times.steady()
+        is_time = now - self._reported >= TELLS
         with self._change:
             if self._gives_way():
                 raise GaveWay("the round was broken off", why="what it has sent need not be sent again")
@@ -365,10 +367,10 @@ class Keeper:
             since = self._times.wall() if before is None or is_new else before.since
             if is_new:
                 self._rate = Rate()
-            if is_new or now - self._reported >= TELLS:
+            if is_new or is_time:
                 self._rate.note(now, done)
             self._work = Work(stage, done, total, since, self._rate.value)
-        if now - self._reported >= TELLS:
+        if is_time:
             self._reported = now
             self._report()
             self._end_turn(now, is_sending=stage == "push" and done != total)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from e2esync.adapters.files import Unreadable
 from e2esync.engine.scan import scan
@@ -32,30 +33,25 @@ def is_absent(vault: SyncedFolder, path: bytes) -> bool:
         return False
 
 
-def emptied(vault: SyncedFolder, within: Collection[bytes]) -> set[bytes]:
+def file_sizes(vault: SyncedFolder, within: Collection[bytes]) -> dict[bytes, int]:
+    """Return the sizes of those of these paths that are files, in bytes; of what cannot be read the scan tells."""
+    found = {}
+    for path in within:
+        with suppress(Unreadable):
+            here = vault.folder.stat(path)
+            if here is not None and here.kind == "f":
+                found[path] = here.size
+    return found
+
+
+def emptied(vault: SyncedFolder, sizes: Mapping[bytes, int]) -> set[bytes]:
     """Return which of these files have become empty: programs do that before they write a file anew."""
-    found = set()
-    for path in within:
-        try:
-            here = vault.folder.stat(path)
-        except Unreadable:
-            continue  # the scan says so
-        if here is not None and (here.kind, here.size) == ("f", 0) and _had_content(vault, path):
-            found.add(path)
-    return found
+    return {path for path, size in sizes.items() if not size and _had_content(vault, path)}
 
 
-def large(vault: SyncedFolder, within: Collection[bytes]) -> set[bytes]:
-    """Return which of these are files that take a while to send."""
-    found = set()
-    for path in within:
-        try:
-            here = vault.folder.stat(path)
-        except Unreadable:
-            continue  # the scan says so
-        if here is not None and here.kind == "f" and here.size >= LARGE:
-            found.add(path)
-    return found
+def large(sizes: Mapping[bytes, int]) -> set[bytes]:
+    """Return which of these files take a while to send."""
+    return {path for path, size in sizes.items() if size >= LARGE}
 
 
 def _had_content(vault: SyncedFolder, path: bytes) -> bool:
