@@ -47,7 +47,7 @@ class Coming:
         the last lot: what fits into one comes as a whole or not at all, since programs have files that belong together.
         """
         later = {*waiting, *self.stuck}
-        is_last = self._size_but_for(later) <= self._lot
+        is_last = self._state.size_of_steps() <= self._lot or self._size_but_for(later) <= self._lot
         size = 0
         try:
             for step, fetched in self._fetched(

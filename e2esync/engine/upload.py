@@ -39,9 +39,8 @@ class Uploader:
         self._fresh_pages: set[bytes] = set()
         self._filled = 0  # bytes of files in the open pack
         self._pool = ThreadPoolExecutor(IN_FLIGHT, "upload")
-        self._sending: deque[tuple[bytes, int, Future[str]]] = (
-            deque()
-        )  # pack, bytes of files in it, its sending
+        # Packs, how many bytes of files are in each, and its sending.
+        self._sending: deque[tuple[bytes, int, Future[str]]] = deque()
 
     def __enter__(self) -> Self:
         settle(self._vault)
