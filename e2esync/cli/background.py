@@ -12,61 +12,37 @@ from e2esync.cli.session import Session
 from e2esync.errors import UsageError
 
 PACE = "Pace"
-Seconds = Annotated[
-    float | None,
-    typer.Option(
-        "--settle",
-        envvar="E2ESYNC_SETTLE",
-        metavar="SECONDS",
-        min=0,
-        max=3600,
-        help="How long a file has to be quiet before it is taken; 2 if not given.",
-        rich_help_panel=PACE,
-        show_default=False,
-    ),
-]
-Poll = Annotated[
-    float | None,
-    typer.Option(
-        "--poll",
-        envvar="E2ESYNC_POLL",
-        metavar="SECONDS",
-        min=0.1,
-        max=86_400,
-        help="How often the store is asked; if not given, every 5 seconds, and every 60 once all is quiet.",
-        rich_help_panel=PACE,
-        show_default=False,
-    ),
-]
 
 
-def _rate(name: str, way: str) -> typer.models.OptionInfo:
+def _pace(
+    name: str, metavar: str, text: str, least: float | None = None, most: float | None = None
+) -> typer.models.OptionInfo:
     info: typer.models.OptionInfo = typer.Option(
         name,
         envvar="E2ESYNC_" + name.removeprefix("--").replace("-", "_").upper(),
-        metavar="RATE",
-        help=f"Bytes per second that may go {way}, such as 500k or 2M.",
+        metavar=metavar,
+        min=least,
+        max=most,
+        help=text,
         rich_help_panel=PACE,
         show_default=False,
     )
     return info
 
 
+def _rate(name: str, way: str) -> typer.models.OptionInfo:
+    return _pace(name, "RATE", f"Bytes per second that may go {way}, such as 500k or 2M.")
+
+
+SETTLE = "How long a file has to be quiet before it is taken; 2 if not given."
+POLL = "How often the store is asked; if not given, every 5 seconds, and every 60 once all is quiet."
+TRANSFERS = "How many requests are made at once; 16 if not given."
+
+Seconds = Annotated[float | None, _pace("--settle", "SECONDS", SETTLE, 0, 3600)]
+Poll = Annotated[float | None, _pace("--poll", "SECONDS", POLL, 0.1, 86_400)]
 LimitUp = Annotated[str | None, _rate("--limit-up", "to the store")]
 LimitDown = Annotated[str | None, _rate("--limit-down", "from the store")]
-Transfers = Annotated[
-    int | None,
-    typer.Option(
-        "--transfers",
-        envvar="E2ESYNC_TRANSFERS",
-        metavar="NUMBER",
-        min=1,
-        max=256,
-        help="How many requests are made at once; 16 if not given.",
-        rich_help_panel=PACE,
-        show_default=False,
-    ),
-]
+Transfers = Annotated[int | None, _pace("--transfers", "NUMBER", TRANSFERS, 1, 256)]
 NoNotify = Annotated[
     bool,
     typer.Option(
